@@ -1,0 +1,70 @@
+package contract
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestEventSurvivesItsEnvelope(t *testing.T) {
+	t.Parallel()
+	for _, id := range []UserID{"alice", "a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", `"quoted"`} {
+		want := Event{ID: "id-1", Time: time.Unix(1_700_000_000, 0).UTC(), Type: MessageSent, UserID: id}
+		body, err := want.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !IsCloudEvent("application/json", body) {
+			t.Errorf("IsCloudEvent(%s) = false", body)
+		}
+		got, err := DecodeCloudEvent(body, MessageSent)
+		if err != nil {
+			t.Fatalf("DecodeCloudEvent(%s): %v", body, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("event of user %q changed (-sent +received):\n%s", id, diff)
+		}
+	}
+}
+
+func TestDecodeCloudEventRefusesPoison(t *testing.T) {
+	t.Parallel()
+	envelope := func(data string) string {
+		return `{"specversion":"1.0","id":"1","source":"s","type":"t",` + data + `}`
+	}
+	good := `"data":{"event_type":"MessageSent","user_id":"alice"}`
+	for name, tc := range map[string]struct{ body, want string }{
+		"empty":             {``, "not valid JSON"},
+		"broken":            {`{"id":`, "not valid JSON"},
+		"trailing":          {envelope(good) + `{}`, "not valid JSON"},
+		"invalid UTF-8":     {envelope("\"data\":{\"event_type\":\"MessageSent\",\"user_id\":\"\xff\"}"), "not valid JSON"},
+		"duplicate names":   {envelope(good + `,"id":"2"`), "not valid JSON"},
+		"null":              {`null`, "CloudEvent"},
+		"list":              {`[]`, "CloudEvent"},
+		"no specversion":    {`{"id":"1","source":"s","type":"t",` + good + `}`, "specversion"},
+		"no id":             {`{"specversion":"1.0","source":"s","type":"t",` + good + `}`, "id"},
+		"numeric id":        {`{"specversion":"1.0","id":1,"source":"s","type":"t",` + good + `}`, "CloudEvent"},
+		"no data":           {envelope(`"subject":"x"`), "data"},
+		"data is a string":  {envelope(`"data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "data: not a JSON object"},
+		"data is base64":    {envelope(`"data_base64":"eyJldmVudF90eXBlIjoiTWVzc2FnZVNlbnQifQ=="`), "binary"},
+		"double-wrapped":    {envelope(`"data":` + envelope(good)), "event_type is \"\""},
+		"numeric type":      {envelope(`"data":{"event_type":7,"user_id":"alice"}`), "must be strings"},
+		"unknown type":      {envelope(`"data":{"event_type":"Other","user_id":"alice"}`), `event_type is "Other"`},
+		"type of elsewhere": {envelope(`"data":{"event_type":"UserRegistered","user_id":"alice"}`), `event_type is "UserRegistered"`},
+		"no user":           {envelope(`"data":{"event_type":"MessageSent"}`), "user id is empty"},
+		"numeric user":      {envelope(`"data":{"event_type":"MessageSent","user_id":7}`), "must be strings"},
+		"user with CR/LF":   {envelope(`"data":{"event_type":"MessageSent","user_id":"a\r\nb"}`), "control characters"},
+		"user too long":     {envelope(`"data":{"event_type":"MessageSent","user_id":"` + strings.Repeat("a", 1024) + `"}`), "longer than"},
+		"user is two dots":  {envelope(`"data":{"event_type":"MessageSent","user_id":".."}`), "dots"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e, err := DecodeCloudEvent([]byte(tc.body), MessageSent)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("DecodeCloudEvent(%s) = %+v, %v; want an error with %q", tc.body, e, err, tc.want)
+			}
+		})
+	}
+}

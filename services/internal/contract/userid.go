@@ -1,0 +1,68 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// MaxUserIDLength is the longest user id that is accepted, in Unicode code points.
+const MaxUserIDLength = 256
+
+// userIDPattern demands one character that is neither a dot nor a blank, and
+// forbids control characters. "." and ".." cannot be addressed: every URL
+// library resolves them, percent-encoded or not.
+const userIDPattern = `^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f.\s][^\x00-\x1f\x7f-\x9f]*$`
+
+var wellFormedUserID = regexp.MustCompile(userIDPattern)
+
+// UserID names a user. Every id that Validate accepts works on every route of
+// every service; every other id is refused by all of them.
+type UserID string
+
+// Validate reports why id cannot be a user id, or nil. The rules are those
+// that Schema documents: 1 to MaxUserIDLength code points of valid UTF-8, no
+// control characters, and not only dots and blanks.
+func (id UserID) Validate() error {
+	s := string(id)
+	switch {
+	case s == "":
+		return errors.New("user id is empty")
+	case !utf8.ValidString(s):
+		return errors.New("user id is not valid UTF-8")
+	case utf8.RuneCountInString(s) > MaxUserIDLength:
+		return fmt.Errorf("user id is longer than %d characters", MaxUserIDLength)
+	case !wellFormedUserID.MatchString(s):
+		return errors.New("user id has control characters, or nothing but dots and blanks")
+	}
+	return nil
+}
+
+// Schema implements huma.SchemaProvider, so that the API refuses what Validate
+// refuses and its documentation says so.
+func (UserID) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{
+		Type:               huma.TypeString,
+		Description:        "Any text of 1 to 256 characters without control characters that is not only dots and blanks. Percent-encode it in paths.",
+		MinLength:          new(1),
+		MaxLength:          new(MaxUserIDLength),
+		Pattern:            userIDPattern,
+		PatternDescription: "a user id: no control characters, and not only dots and blanks",
+		Examples:           []any{"alice"},
+	}
+	s.PrecomputeMessages()
+	return s
+}
+
+// Key is the state key under which the user's document is kept: the id itself
+// where it consists of letters, digits, '-', '_', '.' and '~', and otherwise
+// its query escaping, which is injective and free of "||" (Dapr's separator).
+// A key that starts with "%_" is therefore never a user's.
+func (id UserID) Key() string { return url.QueryEscape(string(id)) }
+
+// DeadLettersKey is the state key of the dead letters; no UserID has it.
+const DeadLettersKey = "%_deadletters"

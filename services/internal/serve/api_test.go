@@ -1,0 +1,175 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+type thing struct {
+	Name   string   `json:"name" minLength:"1" maxLength:"5"`
+	Count  int64    `json:"count" minimum:"0" maximum:"9007199254740991"`
+	Tags   []string `json:"tags,omitempty" maxItems:"2"`
+	Nested *struct {
+		Word string `json:"word,omitempty"`
+	} `json:"nested,omitempty"`
+}
+
+func testAPI(t *testing.T) http.Handler {
+	t.Helper()
+	api := New(Options{
+		Name: "test", Title: "Test", MaxBodyBytes: 1024, CORSOrigins: []string{"http://localhost:3000"},
+		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: NewMetrics(),
+	})
+	Register(api, huma.Operation{
+		OperationID: "thing", Method: http.MethodPost, Path: "/things/{id}", Responses: Responses(api, 422),
+	}, func(_ context.Context, in *struct {
+		ID   string `path:"id"`
+		Size int    `query:"size"`
+		Body thing
+	}) (*struct{ Body map[string]any }, error) {
+		return &struct{ Body map[string]any }{map[string]any{"id": in.ID, "name": in.Body.Name}}, nil
+	})
+	Register(api, huma.Operation{OperationID: "boom", Method: http.MethodGet, Path: "/boom"},
+		func(context.Context, *struct{}) (*struct{}, error) { panic("boom") })
+	Register(api, huma.Operation{OperationID: "broken", Method: http.MethodGet, Path: "/broken"},
+		func(context.Context, *struct{}) (*struct{}, error) { return nil, io.ErrClosedPipe })
+	return api.Handler()
+}
+
+func send(h http.Handler, method, target, contentType, body string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	return rec
+}
+
+// TestErrors holds the words and shapes that clients of FastAPI know.
+func TestErrors(t *testing.T) {
+	t.Parallel()
+	h := testAPI(t)
+	for name, tc := range map[string]struct {
+		method, target, contentType, body string
+		status                            int
+		want                              string
+	}{
+		"unknown route":  {"GET", "/nope", "", "", 404, `{"detail":"Not Found"}`},
+		"wrong method":   {"DELETE", "/boom", "", "", 405, `{"detail":"Method Not Allowed"}`},
+		"panic":          {"GET", "/boom", "", "", 500, `{"detail":"Internal Server Error"}`},
+		"internal error": {"GET", "/broken", "", "", 500, `{"detail":"Internal Server Error"}`},
+		"bad escape":     {"POST", "/things/%ff", "application/json", `{}`, 400, `{"detail":"The path is not valid percent-encoded UTF-8"}`},
+		"empty body":     {"POST", "/things/1", "application/json", "", 422, `{"detail":[{"type":"missing","loc":["body"],"msg":"Field required","input":null}]}`},
+		"broken JSON":    {"POST", "/things/1", "application/json", `{"name":`, 422, `{"detail":[{"type":"json_invalid","loc":["body",8],"msg":"JSON decode error","input":{},"ctx":{"error":"unexpected EOF"}}]}`},
+		"trailing JSON":  {"POST", "/things/1", "application/json", `{"name":"a","count":1} {}`, 422, `{"detail":[{"type":"json_invalid","loc":["body",23],"msg":"JSON decode error","input":{},"ctx":{"error":"invalid character '{' after top-level value"}}]}`},
+		"null":           {"POST", "/things/1", "application/json", `null`, 422, `{"detail":[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":null}]}`},
+		"list":           {"POST", "/things/1", "application/json", `[]`, 422, `{"detail":[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[]}]}`},
+		"all at once": {"POST", "/things/1?size=big", "application/json", `{"count":"7","tags":["a",7,"c"]}`, 422, `{"detail":[` +
+			`{"type":"int_parsing","loc":["query","size"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"big"},` +
+			`{"type":"missing","loc":["body","name"],"msg":"Field required","input":{"count":"7","tags":["a",7,"c"]}},` +
+			`{"type":"int_parsing","loc":["body","count"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"7"},` +
+			`{"type":"too_long","loc":["body","tags"],"msg":"List should have at most 2 items after validation","input":["a",7,"c"],"ctx":{"max_length":2}},` +
+			`{"type":"string_type","loc":["body","tags",1],"msg":"Input should be a valid string","input":7}]}`},
+		"limits": {"POST", "/things/1", "application/json", `{"name":"abcdef","count":-1}`, 422, `{"detail":[` +
+			`{"type":"string_too_long","loc":["body","name"],"msg":"String should have at most 5 characters","input":"abcdef","ctx":{"max_length":5}},` +
+			`{"type":"greater_than_equal","loc":["body","count"],"msg":"Input should be greater than or equal to 0","input":-1,"ctx":{"ge":0}}]}`},
+		"2^63": {"POST", "/things/1", "application/json", `{"name":"a","count":9223372036854775808}`, 422, `{"detail":[` +
+			`{"type":"less_than_equal","loc":["body","count"],"msg":"Input should be less than or equal to 9007199254740991","input":9223372036854776000,"ctx":{"le":9007199254740991}}]}`},
+		"float":         {"POST", "/things/1", "application/json", `{"name":"a","count":1.5}`, 422, `{"detail":[{"type":"int_from_float","loc":["body","count"],"msg":"Input should be a valid integer, got a number with a fractional part","input":1.5}]}`},
+		"nested":        {"POST", "/things/1", "application/json", `{"name":"a","count":1,"nested":{"word":7}}`, 422, `{"detail":[{"type":"string_type","loc":["body","nested","word"],"msg":"Input should be a valid string","input":7}]}`},
+		"content type":  {"POST", "/things/1", "text/plain", `{"name":"a","count":1}`, 415, `{"detail":"Content type \"text/plain\" is not supported; send application/json"}`},
+		"too large":     {"POST", "/things/1", "application/json", `{"name":"` + strings.Repeat("a", 2000) + `"}`, 413, `{"detail":"Request body is too large; the limit is 1024 bytes"}`},
+		"plus and such": {"POST", "/things/a%2Fb+c%2B%25", "application/json", `{"name":"a","count":1,"unknown":true}`, 200, `{"id":"a/b+c+%","name":"a"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec := send(h, tc.method, tc.target, tc.contentType, tc.body)
+			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
+				t.Errorf("%s %s answers %d\n got %s\nwant %d\n     %s", tc.method, tc.target, rec.Code, got, tc.status, tc.want)
+			}
+			if ct := rec.Header().Get("Content-Type"); !strings.HasPrefix(ct, "application/json") {
+				t.Errorf("content type is %q", ct)
+			}
+		})
+	}
+}
+
+func TestRefusedJSON(t *testing.T) {
+	t.Parallel()
+	h := testAPI(t)
+	for name, body := range map[string]string{
+		"invalid UTF-8":   "{\"name\":\"\xff\",\"count\":1}",
+		"NUL byte":        "{\"name\":\"a\x00\",\"count\":1}",
+		"duplicate names": `{"name":"a","name":"b","count":1}`,
+		"deep nesting":    `{"name":` + strings.Repeat("[", 400) + strings.Repeat("]", 400) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rec := send(h, "POST", "/things/1", "application/json", body)
+			var answer struct{ Detail []Invalid }
+			if err := json.Unmarshal(rec.Body.Bytes(), &answer); rec.Code != 422 || err != nil || len(answer.Detail) == 0 {
+				t.Errorf("answer is %d %s; want a 422 with details", rec.Code, rec.Body)
+			}
+		})
+	}
+}
+
+func TestOpenAPIDescribesOwnErrorsOnly(t *testing.T) {
+	t.Parallel()
+	body := send(testAPI(t), "GET", "/openapi.json", "", "").Body.String()
+	if !strings.Contains(body, `"openapi":"3.1.0"`) || !strings.Contains(body, "ValidationProblem") {
+		t.Errorf("not the OpenAPI 3.1 description of this API: %s", body)
+	}
+	for _, foreign := range []string{"ErrorModel", "problem+json", "$schema"} {
+		if strings.Contains(body, foreign) {
+			t.Errorf("the description has %s", foreign)
+		}
+	}
+}
+
+func TestDocsNeedNoOtherHost(t *testing.T) {
+	t.Parallel()
+	h := testAPI(t)
+	page := send(h, "GET", "/docs", "", "")
+	if page.Code != 200 || !strings.Contains(page.Body.String(), "/docs/swagger-ui-bundle.js") {
+		t.Fatalf("/docs answers %d %.200s", page.Code, page.Body)
+	}
+	if strings.Contains(page.Body.String(), `src="http`) || strings.Contains(page.Body.String(), `href="http`) {
+		t.Error("the page loads something from another host")
+	}
+	if asset := send(h, "GET", "/docs/swagger-ui.css", "", ""); asset.Code != 200 || asset.Body.Len() < 1000 {
+		t.Errorf("/docs/swagger-ui.css answers %d with %d bytes", asset.Code, asset.Body.Len())
+	}
+}
+
+func TestCORS(t *testing.T) {
+	t.Parallel()
+	h := testAPI(t)
+	preflight := func(origin string) http.Header {
+		req := httptest.NewRequest(http.MethodOptions, "/things/1", nil)
+		req.Header.Set("Origin", origin)
+		req.Header.Set("Access-Control-Request-Method", "POST")
+		req.Header.Set("Access-Control-Request-Headers", "content-type,idempotency-key")
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, req)
+		return rec.Header()
+	}
+	got := preflight("http://localhost:3000")
+	if got.Get("Access-Control-Allow-Origin") != "http://localhost:3000" ||
+		got.Get("Access-Control-Allow-Credentials") != "true" ||
+		got.Get("Access-Control-Allow-Headers") != "content-type,idempotency-key" {
+		t.Errorf("the configured origin is not let in: %v", got)
+	}
+	if got := preflight("http://elsewhere.example"); got.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("another origin is let in: %v", got)
+	}
+}

@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadyzNamesWhatFails(t *testing.T) {
+	t.Parallel()
+	works := func(context.Context) error { return nil }
+	fails := func(context.Context) error { return errors.New("connection refused") }
+	for name, tc := range map[string]struct {
+		checks []Check
+		status int
+		want   string
+	}{
+		"all work":          {[]Check{{"a", false, works}, {"b", true, works}}, 200, `{"status":"ready","checks":{"a":"ok","b":"ok"}}`},
+		"an optional fails": {[]Check{{"a", false, works}, {"b", true, fails}}, 200, `{"status":"degraded","checks":{"a":"ok","b":"connection refused"}}`},
+		"a needed fails":    {[]Check{{"a", false, fails}, {"b", true, fails}}, 503, `{"status":"unavailable","checks":{"a":"connection refused","b":"connection refused"}}`},
+		"one hangs": {[]Check{{"a", false, func(ctx context.Context) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}}, 503, `{"status":"unavailable","checks":{"a":"context deadline exceeded"}}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := New(Options{Name: "test", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: NewMetrics(), Checks: tc.checks})
+			rec := send(api.Handler(), "GET", "/readyz", "", "")
+			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
+				t.Errorf("/readyz answers %d %s\nwant %d %s", rec.Code, got, tc.status, tc.want)
+			}
+		})
+	}
+}
+
+// TestRunFinishesRequestsInFlight holds the graceful stop: a request that has
+// been taken is answered, and Run returns without an error.
+func TestRunFinishesRequestsInFlight(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, release := make(chan struct{}), make(chan struct{})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(started)
+		<-release
+		_, _ = io.WriteString(w, "finished")
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	returned := make(chan error, 1)
+	go func() {
+		returned <- runServer(ctx, listener, handler, time.Minute, slog.New(slog.DiscardHandler), func() { close(release) })
+	}()
+	answers := make(chan string, 1)
+	go func() {
+		resp, err := http.Get("http://" + listener.Addr().String())
+		if err != nil {
+			answers <- err.Error()
+			return
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, _ := io.ReadAll(resp.Body)
+		answers <- string(body)
+	}()
+	<-started
+	stop()
+	if got := <-answers; got != "finished" {
+		t.Errorf("the request in flight got %q", got)
+	}
+	if err := <-returned; err != nil {
+		t.Errorf("Run returns %v", err)
+	}
+}

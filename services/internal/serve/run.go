@@ -1,0 +1,62 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Limits of a connection. There is no write timeout: an answer takes as long
+// as its model, which has timeouts of its own.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+)
+
+// Run serves the API on the port until ctx ends. Then /readyz says "stopping",
+// intake stops, and requests in flight get the grace period to finish. Run
+// returns nil after an orderly stop.
+func (a *API) Run(ctx context.Context, host string, port int, grace time.Duration) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return fmt.Errorf("listening for HTTP: %w", err)
+	}
+	return runServer(ctx, listener, a.Handler(), grace, a.opts.Logger, func() { a.probes.stopping.Store(true) })
+}
+
+// runServer serves handler on the listener until ctx ends and calls stopping
+// before intake stops.
+func runServer(ctx context.Context, listener net.Listener, handler http.Handler, grace time.Duration, logger *slog.Logger, stopping func()) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	logger.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", Version())
+
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	stopping()
+	logger.InfoContext(ctx, "stopping: finishing requests in flight", "grace", grace)
+	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := server.Shutdown(graceCtx)
+	if err != nil {
+		err = fmt.Errorf("requests were still in flight after %s: %w", grace, errors.Join(err, server.Close()))
+	}
+	<-served
+	return err
+}
