@@ -31,7 +31,7 @@ type Event struct {
 	// ID is the same for every copy of the event: however often it is
 	// published or delivered, it counts once.
 	ID string
-	// Time is when it happened, by the publisher's clock and in whole seconds.
+	// Time is when it happened, by the publisher's clock, in whole milliseconds.
 	// Like the ID it is the same for every copy. It is zero where the
 	// publisher gave none.
 	Time   time.Time
@@ -112,7 +112,7 @@ func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	if err := e.UserID.Validate(); err != nil {
 		return Event{}, fmt.Errorf("data: %w", err)
 	}
-	e.ID, e.Time = ce.ID(), ce.Time().Truncate(time.Second)
+	e.ID, e.Time = ce.ID(), ce.Time().Truncate(time.Millisecond)
 	return e, nil
 }
 

@@ -11,7 +11,7 @@ import (
 func TestEventSurvivesItsEnvelope(t *testing.T) {
 	t.Parallel()
 	for _, id := range []UserID{"alice", "a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", `"quoted"`} {
-		want := Event{ID: "id-1", Time: time.Unix(1_700_000_000, 0).UTC(), Type: MessageSent, UserID: id}
+		want := Event{ID: "id-1", Time: time.UnixMilli(1_700_000_000_123).UTC(), Type: MessageSent, UserID: id}
 		body, err := want.Encode()
 		if err != nil {
 			t.Fatal(err)

@@ -76,6 +76,6 @@ func (a *API) observe() gin.HandlerFunc {
 			level = slog.LevelWarn
 		}
 		a.opts.Logger.Log(c.Request.Context(), level, "request",
-			"method", c.Request.Method, "path", c.Request.URL.EscapedPath(), "status", status, "duration", elapsed.Round(time.Microsecond))
+			"method", c.Request.Method, "path", c.Request.URL.EscapedPath(), "status", status, "duration_ms", float64(elapsed.Microseconds())/1000)
 	}
 }

@@ -50,7 +50,7 @@ func runServer(ctx context.Context, listener net.Listener, handler http.Handler,
 	case <-ctx.Done():
 	}
 	stopping()
-	logger.InfoContext(ctx, "stopping: finishing requests in flight", "grace", grace)
+	logger.InfoContext(ctx, "stopping: finishing requests in flight", "grace", grace.String())
 	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
 	err := server.Shutdown(graceCtx)

@@ -2,8 +2,10 @@ package serve
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
@@ -102,6 +104,31 @@ func integerProblem(value any) (kind, msg string) {
 		return "int_from_float", "Input should be a valid integer, got a number with a fractional part"
 	}
 	return "int_type", "Input should be a valid integer"
+}
+
+// Unprocessable is a 422 with one Invalid at the location, for what the types of
+// an operation cannot express.
+func Unprocessable(kind, msg string, input any, loc ...any) *Error {
+	return &Error{Status: http.StatusUnprocessableEntity, Detail: []Invalid{{Type: kind, Loc: loc, Msg: msg, Input: input}}}
+}
+
+// ParseInteger reads an integer of a query or header that must be there, from
+// low to high. Its errors are 422 answers in FastAPI's words.
+func ParseInteger(in, name, value string, low, high int64) (int64, error) {
+	invalid := Invalid{Type: "int_parsing", Loc: []any{in, name}, Msg: "Input should be a valid integer, unable to parse string as an integer", Input: value}
+	n, err := strconv.ParseInt(value, 10, 64)
+	switch {
+	case value == "":
+		invalid = Invalid{Type: "missing", Loc: invalid.Loc, Msg: "Field required"}
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+	case n < low:
+		invalid.outOfRange("number", ">=", json.Number(strconv.FormatInt(low, 10)))
+	case n > high || err != nil:
+		invalid.outOfRange("number", "<=", json.Number(strconv.FormatInt(high, 10)))
+	default:
+		return n, nil
+	}
+	return 0, &Error{Status: http.StatusUnprocessableEntity, Detail: []Invalid{invalid}}
 }
 
 // location turns Huma's body.tags[1] into ["body","tags",1].

@@ -1,0 +1,44 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// ParseEnv fills the struct that cfg points to from the environment, by its env
+// and envDefault tags. Its error names every variable that cannot be read, and
+// no value, which may be a secret.
+func ParseEnv(cfg any, environ []string) error {
+	err := env.ParseWithOptions(cfg, env.Options{Environment: env.ToMap(environ)})
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	var named []error
+	for _, e := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(e, &parse) {
+			named = append(named, e)
+			continue
+		}
+		variable := parse.Name
+		if field, ok := reflect.TypeOf(cfg).Elem().FieldByName(parse.Name); ok {
+			variable, _, _ = strings.Cut(field.Tag.Get("env"), ",")
+		}
+		named = append(named, fmt.Errorf("environment variable %s is not of type %s", variable, parse.Type))
+	}
+	return errors.Join(named...)
+}
+
+// Require returns nil if ok, and else an error that says what the environment
+// variable must be.
+func Require(ok bool, variable, must string) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("environment variable %s must be %s", variable, must)
+}
