@@ -1,0 +1,143 @@
+// Package agent is the loop between a language model and its tools: the model
+// is asked, the tools that it calls are run, and it is asked again, until it
+// answers with text.
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sashabaranov/go-openai"
+)
+
+// What Config's zero values stand for.
+const (
+	DefaultMaxTurns     = 10
+	DefaultModelTimeout = time.Minute
+	DefaultToolTimeout  = 30 * time.Second
+)
+
+// Config describes an agent. All but Model may be left out.
+type Config struct {
+	BaseURL string // up to and with /v1; OpenAI's own when empty
+	APIKey  string
+	Model   string
+	Tools   []Tool
+
+	MaxTurns     int           // how often one Run may ask the model
+	ModelTimeout time.Duration // of each time the model is asked
+	ToolTimeout  time.Duration // of each call of a tool
+
+	HTTPClient *http.Client
+	Logger     *slog.Logger // hears of failures; neither prompts nor keys are logged
+}
+
+// Agent answers messages. It keeps nothing of a Run, and any number of them
+// may go on at once.
+type Agent struct {
+	cfg   Config
+	tools map[string]Tool
+	offer []openai.Tool // tools as the model is told of them
+}
+
+// New returns an agent. It fails on a configuration that could never work: no
+// model, a BaseURL that is no HTTP URL, limits below zero, a tool that is
+// incomplete or has the name of another.
+func New(cfg Config) (*Agent, error) {
+	if strings.TrimSpace(cfg.Model) == "" {
+		return nil, errors.New("no model is named")
+	}
+	u, err := url.Parse(cfg.BaseURL)
+	if cfg.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return nil, errors.New("the base URL of the model is not an HTTP URL such as https://api.openai.com/v1")
+	}
+	if cfg.MaxTurns < 0 || cfg.ModelTimeout < 0 || cfg.ToolTimeout < 0 {
+		return nil, errors.New("a limit of the agent is below zero")
+	}
+	cfg.MaxTurns = cmp.Or(cfg.MaxTurns, DefaultMaxTurns)
+	cfg.ModelTimeout = cmp.Or(cfg.ModelTimeout, DefaultModelTimeout)
+	cfg.ToolTimeout = cmp.Or(cfg.ToolTimeout, DefaultToolTimeout)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
+	if cfg.HTTPClient == nil {
+		cfg.HTTPClient = newHTTPClient()
+	}
+
+	a := &Agent{cfg: cfg, tools: map[string]Tool{}}
+	for _, tool := range cfg.Tools {
+		if err := tool.validate(); err != nil {
+			return nil, fmt.Errorf("tool %q: %w", tool.Name, err)
+		}
+		if _, taken := a.tools[tool.Name]; taken {
+			return nil, fmt.Errorf("tool %q: there are two of that name", tool.Name)
+		}
+		a.tools[tool.Name] = tool
+		a.offer = append(a.offer, openai.Tool{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
+			Name: tool.Name, Description: tool.Description, Parameters: tool.Parameters,
+		}})
+	}
+	return a, nil
+}
+
+// Run answers text according to the instructions. The reply is never blank. A
+// failure of the model is an *Error; when ctx ends, Run returns ctx's error
+// instead. A failure of a tool is no error: the model is told, and decides.
+// When Run returns, none of its tools is running any more.
+func (a *Agent) Run(ctx context.Context, instructions, text string) (string, error) {
+	messages := []openai.ChatCompletionMessage{
+		{Role: openai.ChatMessageRoleSystem, Content: instructions},
+		{Role: openai.ChatMessageRoleUser, Content: text},
+	}
+	conversation := a.converse()
+	for range a.cfg.MaxTurns {
+		said, err := conversation.ask(ctx, messages)
+		if err != nil {
+			return "", err
+		}
+		if len(said.ToolCalls) == 0 {
+			return textOf(said), nil
+		}
+		results := a.callTools(ctx, said.ToolCalls)
+		messages = append(append(messages, repeatable(said)), results...)
+		if err := ctx.Err(); err != nil {
+			return "", fmt.Errorf("calling the model's tools: %w", err)
+		}
+	}
+	return "", &Error{Kind: TurnsExceeded, cause: fmt.Sprintf("no final answer after %d turns", a.cfg.MaxTurns)}
+}
+
+// callTools runs all calls at once and returns their results in the order of
+// the calls.
+func (a *Agent) callTools(ctx context.Context, calls []openai.ToolCall) []openai.ChatCompletionMessage {
+	results := make([]openai.ChatCompletionMessage, len(calls))
+	var wg sync.WaitGroup
+	for i, call := range calls {
+		wg.Go(func() {
+			results[i] = openai.ChatCompletionMessage{
+				Role:       openai.ChatMessageRoleTool,
+				Content:    a.callTool(ctx, call.Function.Name, call.Function.Arguments),
+				ToolCallID: call.ID,
+			}
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// Instructions returns the system prompt for a user who has sent that many
+// messages before this one. When the count is not known it says nothing of it.
+func Instructions(count int64, known bool) string {
+	prompt := "You are a helpful chatbot. Respond to user messages in a friendly and informative way. " +
+		"If the user asks for the time, use the get_current_time tool."
+	if !known {
+		return prompt
+	}
+	return fmt.Sprintf("%s The user has sent %d messages so far, so personalize your response accordingly.", prompt, count)
+}

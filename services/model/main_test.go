@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestRun starts the program as main does and asks it over the network.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	logs, stdout := io.Pipe()
+	stopped := make(chan error, 1)
+	go func() {
+		stopped <- run(ctx, []string{"PORT=0", "HOST=127.0.0.1", "MODEL_API_KEY=secret", "LOG_LEVEL=debug", "CORS_ORIGINS=http://localhost:3000"}, stdout)
+		stdout.Close()
+	}()
+	lines := bufio.NewScanner(logs)
+	base := "http://" + address(t, lines)
+	log := make(chan string, 1)
+	go func() {
+		var rest strings.Builder
+		for lines.Scan() {
+			rest.WriteString(lines.Text() + "\n")
+		}
+		log <- rest.String()
+	}()
+
+	const question = `{"model":"offline","messages":[{"role":"user","content":"hello"}]}`
+	for name, tc := range map[string]struct {
+		method, path, key, body string
+		status                  int
+		want                    string
+	}{
+		"completion":       {"POST", "/v1/chat/completions", "secret", question, 200, "I am the offline model"},
+		"stream":           {"POST", "/v1/chat/completions", "secret", strings.Replace(question, "{", `{"stream":true,`, 1), 200, "data: [DONE]"},
+		"wrong key":        {"POST", "/v1/chat/completions", "wrong", question, 401, "invalid_api_key"},
+		"models":           {"GET", "/v1/models", "secret", "", 200, `"id":"offline"`},
+		"unknown route":    {"GET", "/v1/none", "secret", "", 404, `{"error":{"message":"Unknown request URL`},
+		"wrong method":     {"GET", "/v1/chat/completions", "secret", "", 405, `{"error":{"message":"Not allowed`},
+		"health":           {"GET", "/healthz", "", "", 200, `"ok"`},
+		"readiness":        {"GET", "/readyz", "", "", 200, `"ready"`},
+		"version":          {"GET", "/version", "", "", 200, `"service":"model"`},
+		"metrics by route": {"GET", "/metrics", "", "", 200, "go_goroutines"},
+	} {
+		status, body := send(t, tc.method, base+tc.path, tc.key, tc.body)
+		if status != tc.status || !strings.Contains(body, tc.want) {
+			t.Errorf("%s: %d %s; want %d with %s", name, status, body, tc.status, tc.want)
+		}
+	}
+	stop()
+	if err := <-stopped; err != nil {
+		t.Errorf("run = %v; want an orderly stop", err)
+	}
+	if got := <-log; strings.Contains(got, "secret") || strings.Contains(got, "wrong") {
+		t.Errorf("the log has a key in it: %s", got)
+	}
+}
+
+func address(t *testing.T, lines *bufio.Scanner) string {
+	t.Helper()
+	for lines.Scan() {
+		var line struct{ Msg, Address string }
+		if err := json.Unmarshal(lines.Bytes(), &line); err == nil && line.Msg == "serving" {
+			return line.Address
+		}
+	}
+	t.Fatal("the program ended before it served")
+	return ""
+}
+
+func send(t *testing.T, method, url, key, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(answer)
+}
+
+func TestErrorsNameTheVariable(t *testing.T) {
+	t.Parallel()
+	for variable, value := range map[string]string{
+		"PORT":            "eighty",
+		"LOG_LEVEL":       "loud",
+		"LOG_FORMAT":      "xml",
+		"CORS_ORIGINS":    "localhost",
+		"SHUTDOWN_GRACE":  "-1s",
+		"MODEL_API_KEY":   "two words",
+		"MODEL_BEHAVIOUR": "mood=bad",
+	} {
+		err := run(t.Context(), []string{variable + "=" + value}, io.Discard)
+		if err == nil || !strings.Contains(err.Error(), variable) {
+			t.Errorf("with %s=%s run = %v; want an error that names %s", variable, value, err, variable)
+		}
+		if variable == "MODEL_API_KEY" && strings.Contains(err.Error(), value) {
+			t.Errorf("the error has the key in it: %v", err)
+		}
+	}
+	err := run(t.Context(), []string{"PORT=70000", "SHUTDOWN_GRACE=soon"}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "SHUTDOWN_GRACE") {
+		t.Errorf("run = %v; want SHUTDOWN_GRACE named", err)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	cfg, err := parseConfig([]string{"PORT="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Port != 8002 || cfg.LogFormat != "json" || cfg.ShutdownGrace.String() != "10s" {
+		t.Errorf("defaults = %+v", cfg)
+	}
+}

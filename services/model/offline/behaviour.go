@@ -1,0 +1,130 @@
+package offline
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// behaviour is how a request is answered; the zero value is good behaviour. It
+// is told in the query part of a model name, such as "offline?status=429", by
+// these keys:
+//
+//	delay=2s       wait before the answer, or before each chunk of a stream
+//	status=429     answer that error; its message repeats the API key. 200 is none
+//	retry_after=7  send this Retry-After with the error
+//	hangup         close the connection without an answer
+//	fail_first=2   fail in this way, with status 500 unless told, two times only
+//	body=broken    cut the answer off in the middle of its JSON
+//	body=empty     answer without choices
+//	body=blank     answer with text that is blank
+//	tools=…        call tools in an unusual way, whatever the user says:
+//	  parallel       three calls in one turn
+//	  malformed      arguments that are not JSON, and only then a good call
+//	  unknown        a tool that does not exist, and only then a good call
+//	  empty          arguments that are the empty string
+//	  text           text beside the call
+//	  noid           two calls without ids
+//	  gemini         as Gemini does: two calls, then one, with finish_reason
+//	                 "stop", no index, and signatures that must come back
+//	  forever        a call on every turn
+//
+// An empty value of tools or body takes a default back.
+type behaviour struct {
+	delay      time.Duration
+	status     int
+	retryAfter string
+	hangup     bool
+	failFirst  int
+	body       string
+	tools      string
+}
+
+// with returns b changed by the query. It fails on unknown keys and on values
+// that make no sense.
+func (b behaviour) with(query string) (behaviour, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return b, fmt.Errorf("behaviour %q is not a query: %w", query, err)
+	}
+	for key, given := range values {
+		if err := b.set(key, given[len(given)-1]); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+func (b *behaviour) set(key, value string) error {
+	ok := false
+	switch key {
+	case "delay":
+		delay, err := time.ParseDuration(value)
+		b.delay, ok = delay, err == nil && delay >= 0
+	case "status":
+		status, err := strconv.Atoi(value)
+		b.status, ok = status, err == nil && (status == http.StatusOK || status >= 400 && status <= 599)
+		if status == http.StatusOK {
+			b.status = 0
+		}
+	case "retry_after":
+		b.retryAfter, ok = value, value != ""
+	case "hangup":
+		hangup, err := strconv.ParseBool(cmp.Or(value, "true"))
+		b.hangup, ok = hangup, err == nil
+	case "fail_first":
+		n, err := strconv.Atoi(value)
+		b.failFirst, ok = n, err == nil && n >= 0
+	case "body":
+		b.body, ok = value, slices.Contains([]string{"", "broken", "empty", "blank"}, value)
+	case "tools":
+		b.tools, ok = value, slices.Contains([]string{"", "parallel", "malformed", "unknown", "empty", "text", "noid", "gemini", "forever"}, value)
+	default:
+		return fmt.Errorf("unknown behaviour %q", key)
+	}
+	if !ok {
+		return fmt.Errorf("behaviour %s: %q is not a possible value", key, value)
+	}
+	return nil
+}
+
+// fails tells whether a request for the model is to fail, and counts it where
+// fail_first asks for that.
+func (s *server) fails(b behaviour, model string) bool {
+	if b.failFirst == 0 {
+		return b.hangup || b.status != 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.requests[model] >= b.failFirst {
+		return false
+	}
+	s.requests[model]++
+	return true
+}
+
+// misbehave answers a request that is to fail. The message repeats the key, as
+// some providers do, so that it can be tested that nobody passes it on.
+func misbehave(w http.ResponseWriter, r *http.Request, b behaviour) {
+	if b.hangup {
+		hangUp(w)
+		return
+	}
+	if b.retryAfter != "" {
+		w.Header().Set("Retry-After", b.retryAfter)
+	}
+	status := cmp.Or(b.status, http.StatusInternalServerError)
+	fail(w, newError(status, "told_to_fail", "The offline model was told to answer %d to the API key %s", status, bearer(r)))
+}
+
+func hangUp(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	_ = conn.Close()
+}

@@ -1,0 +1,168 @@
+package offline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/sashabaranov/go-openai"
+)
+
+// timeTool is the one tool that the model knows how to use.
+const timeTool = "get_current_time"
+
+// maxEcho is how much of the user's message a reply repeats, in characters.
+const maxEcho = 200
+
+// message is what the model says. Unlike go-openai's it always has content,
+// and arguments may be empty.
+type message struct {
+	Role      string     `json:"role"`
+	Content   *string    `json:"content"`
+	ToolCalls []toolCall `json:"tool_calls,omitempty"`
+
+	finish openai.FinishReason
+}
+
+type toolCall struct {
+	Index    *int          `json:"index,omitempty"` // in streams only
+	ID       string        `json:"id"`
+	Type     string        `json:"type"`
+	Function function      `json:"function"`
+	Extra    *extraContent `json:"extra_content,omitempty"`
+}
+
+type function struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+// reply is the model's mind: the same request gets the same answer.
+func reply(req *request, b behaviour) message {
+	calls := toolCalls(req, b)
+	if len(calls) == 0 {
+		return message{Role: openai.ChatMessageRoleAssistant, Content: new(say(req)), finish: openai.FinishReasonStop}
+	}
+	m := message{Role: openai.ChatMessageRoleAssistant, ToolCalls: calls, finish: openai.FinishReasonToolCalls}
+	switch b.tools {
+	case "text":
+		m.Content = new("Let me look at the clock.")
+	case "gemini":
+		m.finish = openai.FinishReasonStop
+	}
+	return m
+}
+
+// toolCalls returns the calls of this turn, if it is one for calling tools.
+func toolCalls(req *request, b behaviour) []toolCall {
+	name, arguments := timeTool, []string{"{}"}
+	turn, turns := req.toolTurns(), 1
+	switch b.tools {
+	case "":
+		if !asksForTime(req) {
+			return nil
+		}
+	case "parallel":
+		arguments = []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}
+	case "noid":
+		arguments = []string{`{"n":1}`, `{"n":2}`}
+	case "empty":
+		arguments = []string{""}
+	case "malformed":
+		turns = 2
+		if turn == 0 {
+			arguments = []string{`{"zone": UTC`}
+		}
+	case "unknown":
+		turns = 2
+		if turn == 0 {
+			name = "no_such_tool"
+		}
+	case "gemini":
+		turns = 2
+		if turn == 0 {
+			arguments = []string{"{}", "{}"}
+		}
+	case "forever":
+		turns = turn + 1
+	}
+	if turn >= turns || !req.offers(timeTool) {
+		return nil
+	}
+	calls := make([]toolCall, len(arguments))
+	for i, args := range arguments {
+		calls[i] = toolCall{Type: "function", Function: function{name, args}}
+		if b.tools != "noid" {
+			calls[i].ID = fmt.Sprintf("call_%s_%d", fingerprint(req.body), i)
+		}
+		if b.tools == "gemini" {
+			calls[i].Extra = &extraContent{}
+			calls[i].Extra.Google.ThoughtSignature = signature(req.Messages, i)
+		}
+	}
+	return calls
+}
+
+// say puts a reply into words.
+func say(req *request) string {
+	greeting := "Hello!"
+	if m := regexp.MustCompile(`The user has sent (\d+) messages? so far`).FindStringSubmatch(req.instructions()); m != nil {
+		switch m[1] {
+		case "0":
+			greeting = "Welcome! This is your first message."
+		case "1":
+			greeting = "Welcome back! You have sent 1 message so far."
+		default:
+			greeting = fmt.Sprintf("Welcome back! You have sent %s messages so far.", m[1])
+		}
+	}
+	if results := req.toolResults(); len(results) > 0 {
+		return fmt.Sprintf("%s I am the offline model, so I pass on what my tools say: %s", greeting, strings.Join(results, "; "))
+	}
+	return fmt.Sprintf("%s I am the offline model, so I can only repeat what you said: %q", greeting, brief(userText(req)))
+}
+
+func asksForTime(req *request) bool {
+	said := strings.ToLower(userText(req))
+	if regexp.MustCompile(`\b(what time|the time|clock)\b`).MatchString(said) {
+		return true
+	}
+	return strings.Contains(said, "?") && regexp.MustCompile(`\btime\b`).MatchString(said)
+}
+
+func userText(req *request) string {
+	if i := req.lastUser(); i >= 0 {
+		return text(req.Messages[i])
+	}
+	return ""
+}
+
+func brief(s string) string {
+	r := []rune(strings.Join(strings.Fields(s), " "))
+	if len(r) > maxEcho {
+		return string(r[:maxEcho]) + "…"
+	}
+	return string(r)
+}
+
+// usage counts words, which is close enough to tokens to be plausible.
+func usage(req *request, m message) openai.Usage {
+	prompt, completion := 0, 0
+	for _, said := range req.Messages {
+		prompt += len(strings.Fields(text(said)))
+	}
+	if m.Content != nil {
+		completion += len(strings.Fields(*m.Content))
+	}
+	for _, call := range m.ToolCalls {
+		completion += 1 + len(strings.Fields(call.Function.Arguments))
+	}
+	return openai.Usage{PromptTokens: prompt, CompletionTokens: completion, TotalTokens: prompt + completion}
+}
+
+func fingerprint(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:12])
+}

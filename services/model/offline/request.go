@@ -1,0 +1,135 @@
+package offline
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sashabaranov/go-openai"
+)
+
+// request is what the model reads of a request; it ignores the rest.
+type request struct {
+	Model         string                         `json:"model"`
+	Messages      []openai.ChatCompletionMessage `json:"messages"`
+	Tools         []openai.Tool                  `json:"tools"`
+	Stream        bool                           `json:"stream"`
+	StreamOptions openai.StreamOptions           `json:"stream_options"`
+
+	body []byte
+}
+
+func (s *server) readRequest(w http.ResponseWriter, r *http.Request) (*request, *apiError) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.MaxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, newError(http.StatusRequestEntityTooLarge, "", "The request is larger than %d bytes", tooLarge.Limit)
+	case err != nil:
+		return nil, badRequest("The request could not be read: %v", err)
+	}
+	req := &request{body: body}
+	if err := json.Unmarshal(body, req); err != nil {
+		return nil, badRequest("The request is not the JSON of a chat completion: %v", err)
+	}
+	if req.Model == "" {
+		return nil, badRequest("model is missing")
+	}
+	if len(req.Messages) == 0 {
+		return nil, badRequest("messages must not be empty")
+	}
+	return req, checkToolMessages(req.Messages)
+}
+
+// checkToolMessages holds OpenAI's rule that every tool call is answered, by
+// its id, before anything else is said, and that nothing else is answered; and
+// vLLM's, that a call that comes back has arguments in JSON.
+func checkToolMessages(messages []openai.ChatCompletionMessage) *apiError {
+	var open []string
+	for i, m := range messages {
+		if m.Role == openai.ChatMessageRoleTool {
+			at := slices.Index(open, m.ToolCallID)
+			if at < 0 {
+				return badRequest("messages[%d]: no tool call has the id %q, or it is answered already", i, m.ToolCallID)
+			}
+			open = slices.Delete(open, at, at+1)
+			continue
+		}
+		if len(open) > 0 {
+			return badRequest("messages[%d]: the tool calls %q are not answered yet", i, open)
+		}
+		for _, call := range m.ToolCalls {
+			if call.ID == "" || slices.Contains(open, call.ID) || call.Type != openai.ToolTypeFunction {
+				return badRequest("messages[%d]: a tool call needs an id of its own and the type function", i)
+			}
+			if !json.Valid([]byte(call.Function.Arguments)) {
+				return badRequest("messages[%d]: the arguments of tool call %q are not JSON", i, call.ID)
+			}
+			open = append(open, call.ID)
+		}
+	}
+	if len(open) > 0 {
+		return badRequest("the tool calls %q are not answered", open)
+	}
+	return nil
+}
+
+// instructions returns the text of all system messages.
+func (r *request) instructions() string {
+	var b strings.Builder
+	for _, m := range r.Messages {
+		if m.Role == openai.ChatMessageRoleSystem || m.Role == openai.ChatMessageRoleDeveloper {
+			b.WriteString(text(m) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// lastUser returns the index of the user's last message, or -1.
+func (r *request) lastUser() int {
+	for i, m := range slices.Backward(r.Messages) {
+		if m.Role == openai.ChatMessageRoleUser {
+			return i
+		}
+	}
+	return -1
+}
+
+// toolTurns counts the turns with tool calls since the user's last message.
+func (r *request) toolTurns() int {
+	n := 0
+	for _, m := range r.Messages[r.lastUser()+1:] {
+		if len(m.ToolCalls) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// toolResults returns the tools' answers with which the conversation ends.
+func (r *request) toolResults() []string {
+	var results []string
+	for _, m := range slices.Backward(r.Messages) {
+		if m.Role != openai.ChatMessageRoleTool {
+			break
+		}
+		results = append(results, text(m))
+	}
+	slices.Reverse(results)
+	return results
+}
+
+func (r *request) offers(tool string) bool {
+	return slices.ContainsFunc(r.Tools, func(t openai.Tool) bool { return t.Function != nil && t.Function.Name == tool })
+}
+
+func text(m openai.ChatCompletionMessage) string {
+	parts := []string{m.Content}
+	for _, part := range m.MultiContent {
+		parts = append(parts, part.Text)
+	}
+	return strings.Join(parts, "")
+}

@@ -1,0 +1,101 @@
+package offline
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sashabaranov/go-openai"
+)
+
+func streamed(model string, messages ...string) string {
+	return strings.Replace(chat(model, messages...), `{`, `{"stream":true,"stream_options":{"include_usage":true},`, 1)
+}
+
+// TestStreamSaysTheSame reads a stream as a client does and compares it with
+// the answer that is not streamed.
+func TestStreamSaysTheSame(t *testing.T) {
+	t.Parallel()
+	model, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(model)
+	t.Cleanup(server.Close)
+	config := openai.DefaultConfig("key")
+	config.BaseURL, config.HTTPClient = server.URL+"/v1", server.Client()
+	client := openai.NewClientWithConfig(config)
+
+	for _, name := range []string{"m", "m?tools=text", "m?tools=parallel", "m?tools=gemini"} {
+		request := openai.ChatCompletionRequest{
+			Model:         name,
+			Messages:      []openai.ChatCompletionMessage{{Role: "user", Content: "hello there"}},
+			Tools:         []openai.Tool{{Type: "function", Function: &openai.FunctionDefinition{Name: timeTool}}},
+			StreamOptions: &openai.StreamOptions{IncludeUsage: true},
+		}
+		whole, err := client.CreateChatCompletion(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stream, err := client.CreateChatCompletionStream(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var content, finish string
+		var calls []openai.ToolCall
+		var usage openai.Usage
+		for {
+			chunk, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if chunk.Usage != nil {
+				usage = *chunk.Usage
+				continue
+			}
+			content += chunk.Choices[0].Delta.Content
+			finish += string(chunk.Choices[0].FinishReason)
+			calls = append(calls, chunk.Choices[0].Delta.ToolCalls...)
+		}
+		want := whole.Choices[0]
+		if content != want.Message.Content || finish != string(want.FinishReason) || usage != whole.Usage || len(calls) != len(want.Message.ToolCalls) {
+			t.Errorf("%s: streamed %q %q %v %+v; want %+v", name, content, finish, calls, usage, whole)
+		}
+		for i, call := range calls {
+			if call.Function != want.Message.ToolCalls[i].Function || (call.Index == nil) != (name == "m?tools=gemini") {
+				t.Errorf("%s: streamed call %+v; want %+v", name, call, want.Message.ToolCalls[i])
+			}
+		}
+	}
+}
+
+func TestStreamOnTheWire(t *testing.T) {
+	t.Parallel()
+	rec := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m", hello))
+	for header, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"} {
+		if got := rec.Header().Get(header); got != want {
+			t.Errorf("%s = %q; want %q", header, got, want)
+		}
+	}
+	events := strings.Split(strings.TrimSuffix(rec.Body.String(), "\n\n"), "\n\n")
+	if last := events[len(events)-1]; last != "data: [DONE]" || !rec.Flushed {
+		t.Errorf("the stream ends with %q, flushed: %t", last, rec.Flushed)
+	}
+	for _, event := range events[:len(events)-1] {
+		data, ok := strings.CutPrefix(event, "data: ")
+		if !ok || !json.Valid([]byte(data)) || !strings.Contains(data, `"object":"chat.completion.chunk"`) {
+			t.Errorf("event %q is not a chunk", event)
+		}
+	}
+	broken := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m?body=broken", hello))
+	if body := broken.Body.String(); strings.Contains(body, "[DONE]") || body == "" {
+		t.Errorf("the broken stream is %q; want half a chunk", body)
+	}
+}
