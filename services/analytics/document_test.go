@@ -1,0 +1,103 @@
+package main
+
+import (
+	"encoding/json"
+	"strconv"
+	"testing"
+	"time"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func at(id string, t time.Time) operation { return operation{ID: id, Time: t, Change: addOne} }
+
+// reload sends the document through the store's form.
+func reload(t *testing.T, d document) document {
+	t.Helper()
+	value, err := json.Marshal(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err = decodeDocument("key", value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDocumentRemembersWithinTheWindow(t *testing.T) {
+	t.Parallel()
+	var d document
+	d.apply(at("a", noon), noon)
+	d.forget(noon, time.Hour, 100)
+	later := noon.Add(time.Hour)
+	d = reload(t, d)
+	d.apply(at("b", later), later)
+	d.forget(later, time.Hour, 100)
+	d = reload(t, d)
+	if v := d.apply(at("a", noon), later); v != duplicate || d.MessageCount != 2 {
+		t.Errorf("a copy at the end of the window: verdict %d, count %d; want duplicate, 2", v, d.MessageCount)
+	}
+}
+
+func TestDocumentDoesNotGuessAboutForgottenEvents(t *testing.T) {
+	t.Parallel()
+	var d document
+	d.apply(at("a", noon), noon)
+	later := noon.Add(3 * time.Hour)
+	d.apply(at("b", later), later)
+	d.forget(later, time.Hour, 100)
+	d = reload(t, d)
+	if v := d.apply(at("a", noon), later); v != tooOld {
+		t.Errorf("a copy of a forgotten event: verdict %d; want tooOld", v)
+	}
+	if v := d.apply(at("c", noon.Add(time.Second)), later); v != accepted {
+		t.Errorf("an event younger than all that is forgotten: verdict %d; want accepted, however late it comes", v)
+	}
+	if d.MessageCount != 3 {
+		t.Errorf("count %d; want 3", d.MessageCount)
+	}
+}
+
+func TestDocumentRemembersALateEvent(t *testing.T) {
+	t.Parallel()
+	var d document
+	d.apply(at("spooled for days", noon.Add(-72*time.Hour)), noon)
+	d.forget(noon, time.Hour, 100)
+	if v := d.apply(at("spooled for days", noon.Add(-72*time.Hour)), noon.Add(time.Minute)); v != duplicate {
+		t.Errorf("redelivery of an event that came late: verdict %d; want duplicate", v)
+	}
+}
+
+func TestDocumentCapsWhatItRemembers(t *testing.T) {
+	t.Parallel()
+	var d document
+	now := noon
+	for i := range 250 {
+		now = noon.Add(time.Duration(i) * time.Second)
+		d.apply(at(strconv.Itoa(i), now), now)
+	}
+	evicted, age := d.forget(now, time.Hour, 100)
+	if evicted != 150 || age < 90*time.Second || age > 250*time.Second {
+		t.Errorf("forget = %d, %s; want 150 of about 100s of age", evicted, age)
+	}
+	d = reload(t, d)
+	for id, want := range map[int]verdict{149: tooOld, 150: duplicate, 249: duplicate} {
+		if v := d.apply(at(strconv.Itoa(id), noon.Add(time.Duration(id)*time.Second)), now); v != want {
+			t.Errorf("event %d: verdict %d; want %d", id, v, want)
+		}
+	}
+	if d.MessageCount != 250 {
+		t.Errorf("count %d; want 250", d.MessageCount)
+	}
+}
+
+func TestDocumentTakesEventsOfAFutureClock(t *testing.T) {
+	t.Parallel()
+	var d document
+	d.apply(at("a", noon.Add(1000*time.Hour)), noon)
+	d.forget(noon.Add(2*time.Hour), time.Hour, 100)
+	if v := d.apply(at("b", noon.Add(2*time.Hour)), noon.Add(2*time.Hour)); v != accepted {
+		t.Errorf("verdict %d: one event of a wrong clock must not shut out those that follow", v)
+	}
+}

@@ -1,0 +1,53 @@
+// The analytics service keeps how many messages each user has sent. It counts
+// the events of its Dapr subscriptions, each exactly once, and answers how many
+// there were.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"daca/services/internal/contract"
+	"daca/services/internal/serve"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Environ(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, contract.AnalyticsApp+":", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends. It returns nil after an orderly stop.
+func run(ctx context.Context, environ []string, stdout io.Writer) error {
+	cfg, err := parseConfig(environ)
+	if err != nil {
+		return err
+	}
+	logger, err := serve.NewLogger(stdout, contract.AnalyticsApp, cfg.LogLevel, cfg.LogFormat)
+	if err != nil {
+		return err
+	}
+	sidecar, err := newSidecar(cfg)
+	if err != nil {
+		return err
+	}
+	defer sidecar.Close()
+
+	metrics := serve.NewMetrics()
+	counter := newCounter(sidecar, counterConfig{
+		Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget,
+	}, logger, metrics)
+	letters := newDeadLetters(sidecar, sidecar, cfg.CommitBudget, logger, metrics)
+	api := newAPI(cfg, counter, letters, []serve.Check{
+		{Name: "sidecar", Ask: sidecar.Ping},
+		{Name: contract.StateStore, Ask: counter.Ping},
+	}, logger, metrics)
+	return api.Run(ctx, cfg.Host, cfg.Port, cfg.ShutdownGrace)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"daca/services/internal/contract"
+	"daca/services/internal/serve"
+)
+
+// newAPI returns the whole HTTP surface of the service; probes and
+// documentation come with serve.New.
+func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *serve.API {
+	api := serve.New(serve.Options{
+		Name:         contract.AnalyticsApp,
+		Title:        "DACA Analytics Service",
+		Description:  "Keeps how many messages each user has sent: counts the events of its Dapr subscriptions, each exactly once.",
+		CORSOrigins:  cfg.CORSOrigins,
+		MaxBodyBytes: cfg.MaxBodyBytes,
+		Logger:       logger,
+		Metrics:      metrics,
+		Checks:       checks,
+	})
+	op := func(id, method, path, tag, summary string, errors ...int) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary,
+			Responses: serve.Responses(api, errors...),
+		}
+	}
+	a := &analytics{counts: counts}
+	serve.Register(api, op("welcome", "GET", "/", "analytics", "Say hello"), welcome)
+	serve.Register(api, op("get-analytics", "GET", "/analytics/{user_id}", "analytics", "How many messages has the user sent?", 404, 422, 503), a.get)
+	serve.Register(api, op("initialize", "POST", "/analytics/{user_id}/initialize", "analytics", "Set the user's count", 413, 415, 422, 503), a.initialize)
+	serve.Register(api, op("increment", "POST", "/analytics/{user_id}/increment", "analytics", "Add one to the user's count", 422, 503), a.increment)
+
+	e := &events{counts: counts, logger: logger}
+	delivery := func(id, path, summary string) huma.Operation {
+		o := op(id, "POST", path, "subscriptions", summary, 413, 422, 503)
+		o.RequestBody, o.SkipValidateBody = eventBody(api.OpenAPI().Components.Schemas), true
+		return o
+	}
+	serve.Register(api, delivery("messages", "/messages", "Count a MessageSent event of topic messages"), e.messageSent)
+	serve.Register(api, delivery("users", "/users", "Make the user of a UserRegistered event of topic users known"), e.userRegistered)
+	serve.Register(api, delivery("deadletters-receive", "/deadletters", "Keep an event that could not be handled"), letters.receive)
+
+	serve.Register(api, op("deadletters-list", "GET", "/deadletters", "dead letters", "Which events could not be handled?", 503), letters.list)
+	serve.Register(api, op("deadletters-replay", "POST", "/deadletters/{id}/replay", "dead letters", "Publish the event again and forget the letter", 404, 409, 503), letters.replay)
+	serve.Register(api, op("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters", "Forget the letter", 404, 503), letters.remove)
+	return api
+}
+
+type message struct {
+	Body struct {
+		Message string `json:"message"`
+	}
+}
+
+func welcome(context.Context, *struct{}) (*message, error) {
+	m := &message{}
+	m.Body.Message = "Welcome to the DACA Analytics Service! Access /docs for the API documentation."
+	return m, nil
+}
+
+// unavailable is the answer when the state store, or the sidecar before it,
+// cannot be used. The error itself is in the log and in /readyz.
+func unavailable(detail string) error {
+	e := serve.NewError(http.StatusServiceUnavailable, detail)
+	e.Headers = http.Header{"Retry-After": {"1"}}
+	return e
+}
+
+const storeUnavailable = "The state store " + contract.StateStore + " is unavailable; nothing can be said about the count. Try again later."
+
+// readTimeout bounds a read, so that a request does not hang on a store that does.
+const readTimeout = 3 * time.Second

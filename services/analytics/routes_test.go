@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"daca/services/internal/contract"
+	"daca/services/internal/golden"
+	"daca/services/internal/serve"
+)
+
+// fakeBroker remembers what was published.
+type fakeBroker struct {
+	published []string
+	err       error
+}
+
+func (b *fakeBroker) Publish(_ context.Context, topic string, event []byte) error {
+	if b.err == nil {
+		b.published = append(b.published, topic+" "+string(event))
+	}
+	return b.err
+}
+
+// service is the whole HTTP surface on a store in memory.
+type service struct {
+	http.Handler
+	store  *memoryStore
+	broker *fakeBroker
+	counts *counter
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	cfg, err := parseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{store: newMemoryStore(), broker: &fakeBroker{}}
+	logger, metrics := slog.New(slog.DiscardHandler), serve.NewMetrics()
+	s.counts = newCounter(s.store, counterConfig{Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget}, logger, metrics)
+	letters := newDeadLetters(s.store, s.broker, cfg.CommitBudget, logger, metrics)
+	s.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Ask: s.counts.Ping}}, logger, metrics).Handler()
+	return s
+}
+
+func (s *service) send(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	s.ServeHTTP(rec, req)
+	return rec
+}
+
+func (s *service) expect(t *testing.T, method, target, body string, status int, want string, headers ...string) {
+	t.Helper()
+	rec := s.send(method, target, body, headers...)
+	if got := strings.TrimSpace(rec.Body.String()); rec.Code != status || got != want {
+		t.Errorf("%s %s %s answers %d\n got %s\nwant %d\n     %s", method, target, body, rec.Code, got, status, want)
+	}
+}
+
+func delivered(id, data string) string {
+	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"chat-service","type":"MessageSent","time":"2026-01-02T12:00:00Z","datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub","traceid":"","traceparent":"","tracestate":"","data":%s}`, id, data)
+}
+
+const sentByAlice = `{"event_type":"MessageSent","user_id":"alice"}`
+
+// TestWalkThrough is what the tutorials do, with what they say is answered.
+func TestWalkThrough(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.expect(t, "GET", "/", "", 200, `{"message":"Welcome to the DACA Analytics Service! Access /docs for the API documentation."}`)
+	s.expect(t, "GET", "/analytics/alice", "", 404, `{"detail":"User not found"}`)
+	s.expect(t, "POST", "/analytics/alice/initialize", `{"message_count": 5}`, 200, `{"status":"success","user_id":"alice","message_count":5}`)
+	s.expect(t, "POST", "/analytics/bob/initialize?message_count=3", "", 200, `{"status":"success","user_id":"bob","message_count":3}`)
+	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":5}`)
+	s.expect(t, "POST", "/messages", sentByAlice, 200, `{"status":"success"}`)
+	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":6}`)
+	s.expect(t, "POST", "/analytics/alice/increment", "", 200, `{"user_id":"alice","message_count":7}`)
+	s.expect(t, "POST", "/messages", `{"event_type":"OtherEvent","user_id":"bob"}`, 200, `{"status":"ignored","reason":"event_type is not MessageSent"}`)
+	s.expect(t, "POST", "/messages", `{"event_type":"MessageSent"}`, 200, `{"status":"ignored","reason":"user_id is missing"}`)
+	s.expect(t, "GET", "/analytics/bob", "", 200, `{"message_count":3}`)
+}
+
+func TestDelivery(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for range 3 { // redelivery
+		s.expect(t, "POST", "/messages", delivered("1", sentByAlice), 200, `{"status":"SUCCESS"}`, "Content-Type", contract.CloudEventsContentType)
+	}
+	s.expect(t, "POST", "/messages", delivered("2", sentByAlice), 200, `{"status":"SUCCESS"}`)
+	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
+
+	registered := strings.ReplaceAll(delivered("3", `{"event_type":"UserRegistered","user_id":"carol"}`), "MessageSent", "UserRegistered")
+	s.expect(t, "POST", "/users", registered, 200, `{"status":"SUCCESS"}`)
+	s.expect(t, "GET", "/analytics/carol", "", 200, `{"message_count":0}`)
+	s.expect(t, "POST", "/users", strings.Replace(registered, "carol", "alice", 1), 200, `{"status":"SUCCESS"}`)
+	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for range 2 {
+		s.expect(t, "POST", "/messages", sentByAlice, 200, `{"status":"success"}`, "Idempotency-Key", "k")
+		s.expect(t, "POST", "/analytics/bob/increment", "", 200, `{"user_id":"bob","message_count":1}`, "Idempotency-Key", "k")
+	}
+	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":1}`)
+}
+
+// TestPoisonIsDropped holds that what can never be handled is dropped to the
+// dead-letter topic at once, and changes nothing.
+func TestPoisonIsDropped(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"no data":           `{"specversion":"1.0","id":"1","source":"s","type":"t"}`,
+		"data as a string":  delivered("1", `"x"`),
+		"no id":             strings.Replace(delivered("1", sentByAlice), `"id":"1",`, "", 1),
+		"numeric type":      delivered("1", `{"event_type":1,"user_id":"alice"}`),
+		"unknown type":      delivered("1", `{"event_type":"X","user_id":"alice"}`),
+		"double-wrapped":    delivered("1", delivered("2", sentByAlice)),
+		"user of dots":      delivered("1", `{"event_type":"MessageSent","user_id":".."}`),
+		"user with newline": delivered("1", `{"event_type":"MessageSent","user_id":"a\r\nb"}`),
+		"user too long":     delivered("1", `{"event_type":"MessageSent","user_id":"`+strings.Repeat("a", 1024)+`"}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			rec := s.send("POST", "/messages", body)
+			var answer struct{ Status, Reason string }
+			if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil || rec.Code != 200 || answer.Status != "DROP" || answer.Reason == "" {
+				t.Errorf("answer is %d %s; want 200 with DROP and a reason", rec.Code, rec.Body)
+			}
+			if len(s.store.values) != 0 {
+				t.Errorf("something was stored: %v", s.store.values)
+			}
+		})
+	}
+}
+
+func TestBadInputChangesNothing(t *testing.T) {
+	t.Parallel()
+	const big = 9_223_372_036_854_775_807
+	for name, tc := range map[string]struct {
+		target, body string
+		status       int
+		want         string
+	}{
+		"count missing":         {"/analytics/alice/initialize", "", 422, `["query","message_count"]`},
+		"count missing in body": {"/analytics/alice/initialize", "{}", 422, `["body","message_count"]`},
+		"count negative":        {"/analytics/alice/initialize", `{"message_count":-1}`, 422, "greater_than_equal"},
+		"count a float":         {"/analytics/alice/initialize", `{"message_count":1.5}`, 422, "int_from_float"},
+		"count 2^63":            {"/analytics/alice/initialize", `{"message_count":9223372036854775808}`, 422, "less_than_equal"},
+		"count text":            {"/analytics/alice/initialize", `{"message_count":"five"}`, 422, "int_parsing"},
+		"count null":            {"/analytics/alice/initialize", `{"message_count":null}`, 422, "int_type"},
+		"query negative":        {"/analytics/alice/initialize?message_count=-1", "", 422, "greater_than_equal"},
+		"query a float":         {"/analytics/alice/initialize?message_count=1.5", "", 422, "int_parsing"},
+		"query 2^63":            {fmt.Sprintf("/analytics/alice/initialize?message_count=%d8", big), "", 422, "less_than_equal"},
+		"query text":            {"/analytics/alice/initialize?message_count=five", "", 422, "int_parsing"},
+		"null":                  {"/analytics/alice/initialize", "null", 422, "model_attributes_type"},
+		"list":                  {"/analytics/alice/initialize", "[]", 422, "model_attributes_type"},
+		"user of dots":          {"/analytics/%2e%2e/increment", "", 422, `["path","user_id"]`},
+		"user with CR/LF":       {"/analytics/a%0d%0ab/increment", "", 422, `["path","user_id"]`},
+		"user too long":         {"/analytics/" + strings.Repeat("a", 1024) + "/increment", "", 422, "string_too_long"},
+		"user not UTF-8":        {"/analytics/%ff/increment", "", 400, "UTF-8"},
+		"event empty":           {"/messages", "", 422, "missing"},
+		"event null":            {"/messages", "null", 422, "not a JSON object"},
+		"event list":            {"/messages", "[]", 422, "not a JSON object"},
+		"event broken":          {"/messages", `{"event_type":`, 422, "not valid JSON"},
+		"event numeric type":    {"/messages", `{"event_type":1,"user_id":"alice"}`, 422, "must be strings"},
+		"event bad user":        {"/messages", `{"event_type":"MessageSent","user_id":"a\u0000b"}`, 422, "control characters"},
+		"event too large":       {"/messages", `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, "1048576"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			rec := s.send("POST", tc.target, tc.body)
+			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.want) || !strings.Contains(rec.Body.String(), `"detail"`) {
+				t.Errorf("POST %.80s %.80s answers %d %.300s; want %d with a detail that has %s", tc.target, tc.body, rec.Code, rec.Body, tc.status, tc.want)
+			}
+			if len(s.store.values) != 0 {
+				t.Errorf("something was stored: %v", s.store.values)
+			}
+		})
+	}
+}
+
+// TestEveryAcceptedUserIDWorksEverywhere is the contract's promise about ids.
+func TestEveryAcceptedUserIDWorksEverywhere(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"alice", "a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", "a b+c", "%_deadletters"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			quoted, _ := json.Marshal(id)
+			path := "/analytics/" + url.PathEscape(id)
+			event := fmt.Sprintf(`{"event_type":"MessageSent","user_id":%s}`, quoted)
+			s.expect(t, "GET", path, "", 404, `{"detail":"User not found"}`)
+			s.expect(t, "POST", "/messages", delivered("1", event), 200, `{"status":"SUCCESS"}`)
+			s.expect(t, "GET", path, "", 200, `{"message_count":1}`)
+			s.expect(t, "POST", path+"/initialize", `{"message_count":4}`, 200, fmt.Sprintf(`{"status":"success","user_id":%s,"message_count":4}`, quoted))
+			s.expect(t, "POST", path+"/increment", "", 200, fmt.Sprintf(`{"user_id":%s,"message_count":5}`, quoted))
+		})
+	}
+}
+
+func TestAnUnreachableStoreIsNamedAndNever0(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newService(t)
+		s.store.fail = func(string) fault { return noSuchStore }
+		const unreachable = `{"detail":"The state store statestore is unavailable; nothing can be said about the count. Try again later."}`
+		s.expect(t, "GET", "/analytics/alice", "", 503, unreachable)
+		s.expect(t, "POST", "/analytics/alice/increment", "", 503, unreachable)
+		s.expect(t, "POST", "/analytics/alice/initialize?message_count=1", "", 503, unreachable)
+		s.expect(t, "POST", "/messages", sentByAlice, 503, unreachable)
+		s.expect(t, "POST", "/messages", delivered("1", sentByAlice), 200, `{"status":"RETRY","reason":"The state store statestore is unavailable; nothing can be said about the count. Try again later."}`)
+		s.expect(t, "GET", "/readyz", "", 503, `{"status":"unavailable","checks":{"statestore":"connection refused"}}`)
+		s.expect(t, "GET", "/healthz", "", 200, `{"status":"ok"}`)
+	})
+}
+
+func TestDeadLetters(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	raw := func(published string) string {
+		body, _ := json.Marshal(map[string]any{"specversion": "1.0", "id": "x", "source": "s", "type": "t", "topic": "deadletters", "data_base64": []byte(published)})
+		return string(body)
+	}
+	s.expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
+	event := delivered("1", sentByAlice)
+	for range 2 { // a copy is the same letter
+		s.expect(t, "POST", "/deadletters", raw(event), 200, `{"status":"SUCCESS"}`)
+	}
+	s.expect(t, "POST", "/deadletters", raw("no JSON at all"), 200, `{"status":"SUCCESS"}`)
+
+	var list struct{ DeadLetters []letter }
+	if err := json.Unmarshal(s.send("GET", "/deadletters", "").Body.Bytes(), &list); err != nil || len(list.DeadLetters) != 2 {
+		t.Fatalf("%d letters, %v; want 2", len(list.DeadLetters), err)
+	}
+	good, bad := list.DeadLetters[0], list.DeadLetters[1]
+	if good.Topic != "messages" || !strings.Contains(good.Reason, "nothing is wrong") || string(bad.Raw) != "no JSON at all" {
+		t.Errorf("letters are %+v", list.DeadLetters)
+	}
+	s.expect(t, "POST", "/deadletters/nope/replay", "", 404, `{"detail":"Dead letter not found"}`)
+	s.expect(t, "POST", "/deadletters/"+bad.ID+"/replay", "", 409, `{"detail":"The event names no topic of this service and cannot be replayed: not valid JSON"}`)
+
+	s.broker.err = errors.New("no broker")
+	if rec := s.send("POST", "/deadletters/"+good.ID+"/replay", ""); rec.Code != 503 {
+		t.Errorf("replay without a broker answers %d %s", rec.Code, rec.Body)
+	}
+	s.broker.err = nil
+	s.expect(t, "POST", "/deadletters/"+good.ID+"/replay", "", 200, `{"status":"replayed","id":"`+good.ID+`"}`)
+	if len(s.broker.published) != 1 || s.broker.published[0] != "messages "+event {
+		t.Errorf("published %q", s.broker.published)
+	}
+	s.expect(t, "DELETE", "/deadletters/"+bad.ID, "", 200, `{"status":"deleted","id":"`+bad.ID+`"}`)
+	s.expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
+}
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	golden.JSON(t, "openapi.json", newService(t).send("GET", "/openapi.json", "").Body.Bytes())
+}
+
+func TestConfigNamesTheVariable(t *testing.T) {
+	t.Parallel()
+	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "SHUTDOWN_GRACE=0s", "DEDUP_WINDOW=1s", "DEDUP_CAP=1", "COMMIT_BUDGET=1m"} {
+		name, _, _ := strings.Cut(assignment, "=")
+		if _, err := parseConfig([]string{assignment}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v; want an error that names %s", assignment, err, name)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"daca/services/chat/agent"
+	"daca/services/internal/contract"
+	"daca/services/internal/serve"
+)
+
+// chat answers messages.
+type chat struct {
+	counts       counts
+	countTimeout time.Duration
+	countOutcome serve.Outcome
+	agent        responder
+	agentTimeout time.Duration
+	modelOutcome serve.Outcome
+	publisher    *publisher
+	logger       *slog.Logger
+}
+
+// counts tells how many messages a user has sent, see sidecar.
+type counts interface {
+	Count(ctx context.Context, user contract.UserID) (int64, error)
+}
+
+// responder answers a text by the instructions, see agent.Agent.
+type responder interface {
+	Run(ctx context.Context, instructions, text string) (reply string, err error)
+}
+
+// chatInput is the tutorials' Message; metadata is optional here.
+type chatInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Requests of one user with the same key are one message: it counts once."`
+	Body           struct {
+		UserID   contract.UserID `json:"user_id"`
+		Text     string          `json:"text" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" example:"Hello, how are you?"`
+		Metadata *metadataInput  `json:"metadata,omitempty"`
+		Tags     []string        `json:"tags,omitempty" maxItems:"100" example:"[\"greeting\"]"`
+	}
+}
+
+type metadataInput struct {
+	Timestamp *timestamp `json:"timestamp,omitempty"`
+	SessionID string     `json:"session_id,omitempty" maxLength:"256" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" doc:"Comes back in the answer; made where it is missing."`
+}
+
+type chatOutput struct {
+	Body struct {
+		UserID   contract.UserID `json:"user_id"`
+		Reply    string          `json:"reply"`
+		Metadata metadata        `json:"metadata"`
+	}
+}
+
+type metadata struct {
+	Timestamp time.Time `json:"timestamp" doc:"When the answer was given, in UTC."`
+	SessionID string    `json:"session_id"`
+}
+
+// post answers a message and publishes that it was sent. A message that was
+// not answered is not published.
+func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
+	if err := in.Body.UserID.Validate(); err != nil {
+		return nil, serve.Unprocessable("value_error", err.Error(), in.Body.UserID, "body", "user_id")
+	}
+	if strings.TrimSpace(in.Body.Text) == "" {
+		return nil, serve.NewError(http.StatusBadRequest, "Message text cannot be empty")
+	}
+	event := contract.Event{
+		ID: eventID(contract.MessageSent, in.Body.UserID, in.IdempotencyKey), Time: time.Now().UTC().Truncate(time.Millisecond),
+		Type: contract.MessageSent, UserID: in.Body.UserID,
+	}
+	count, known := c.count(ctx, in.Body.UserID)
+	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
+	defer cancel()
+	reply, err := c.agent.Run(running, agent.Instructions(count, known), in.Body.Text)
+	if err != nil {
+		return nil, c.failed(ctx, running, err)
+	}
+	_ = c.modelOutcome.Record(nil)
+	if err := c.publisher.Publish(ctx, event); err != nil {
+		c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
+		return nil, serve.NewError(http.StatusServiceUnavailable,
+			"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. Send it again with the same Idempotency-Key.")
+	}
+	out := &chatOutput{}
+	out.Body.UserID, out.Body.Reply = in.Body.UserID, reply
+	out.Body.Metadata = metadata{Timestamp: time.Now().UTC().Truncate(time.Microsecond), SessionID: sessionID(in.Body.Metadata)}
+	return out, nil
+}
+
+// count asks for the user's count. When it cannot be told the agent is not
+// told 0, but nothing.
+func (c *chat) count(ctx context.Context, user contract.UserID) (n int64, known bool) {
+	ctx, cancel := context.WithTimeout(ctx, c.countTimeout)
+	defer cancel()
+	n, err := c.counts.Count(ctx, user)
+	if c.countOutcome.Record(err) != nil {
+		c.logger.WarnContext(ctx, "answering without the user's count", "dependency", contract.AnalyticsApp, "error", err)
+		return 0, false
+	}
+	return n, true
+}
+
+func sessionID(m *metadataInput) string {
+	if m == nil || m.SessionID == "" {
+		return uuid.NewString()
+	}
+	return m.SessionID
+}
+
+// eventID is the id of an event: of its own for every request or, with an
+// Idempotency-Key, the same for all requests of the user with that key.
+func eventID(kind contract.EventType, user contract.UserID, idempotencyKey string) string {
+	if idempotencyKey == "" {
+		return uuid.NewString()
+	}
+	name := string(kind) + "\x00" + string(user) + "\x00" + idempotencyKey
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String()
+}

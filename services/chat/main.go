@@ -1,0 +1,84 @@
+// The chat service answers messages with an LLM agent that knows how many
+// messages the user has sent, and publishes every answered message as an event.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"daca/services/chat/agent"
+	"daca/services/internal/contract"
+	"daca/services/internal/serve"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Environ(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, contract.ChatApp+":", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends. It returns nil after an orderly stop.
+func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
+	cfg, err := parseConfig(environ)
+	if err != nil {
+		return err
+	}
+	logger, err := serve.NewLogger(stdout, contract.ChatApp, cfg.LogLevel, cfg.LogFormat)
+	if err != nil {
+		return err
+	}
+	responder, err := agent.New(agent.Config{
+		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey, Model: cfg.OpenAIModel,
+		Tools:    []agent.Tool{agent.CurrentTime(time.Now)},
+		MaxTurns: cfg.MaxTurns, ModelTimeout: cfg.ModelTimeout, ToolTimeout: cfg.ToolTimeout,
+		Logger: logger,
+	})
+	if err != nil {
+		return fmt.Errorf("preparing the agent: %w", err)
+	}
+	sidecar, err := newSidecar(cfg)
+	if err != nil {
+		return err
+	}
+	defer sidecar.Close()
+	spool, err := openSpool(cfg.SpoolPath)
+	if err != nil {
+		return err
+	}
+	metrics := serve.NewMetrics()
+	publisher := newPublisher(sidecar, spool, cfg.PublishBudget, logger, metrics)
+	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
+	var drainer sync.WaitGroup
+	drainer.Go(func() { publisher.Drain(draining) })
+	defer func() {
+		stopDraining()
+		drainer.Wait()
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.PublishBudget)
+		defer cancel()
+		err = errors.Join(err, publisher.Close(closing))
+	}()
+
+	chat := &chat{
+		counts: sidecar, countTimeout: cfg.AnalyticsTimeout,
+		agent:        responder,
+		agentTimeout: cfg.ChatTimeout,
+		publisher:    publisher, logger: logger,
+	}
+	api := newAPI(cfg, chat, []serve.Check{
+		{Name: "sidecar", Ask: sidecar.Ping},
+		{Name: contract.PubSub, Optional: true, Ask: publisher.outcome.Ask},
+		{Name: contract.AnalyticsApp, Optional: true, Ask: chat.countOutcome.Ask},
+		{Name: "model", Optional: true, Ask: chat.modelOutcome.Ask},
+	}, logger, metrics)
+	return api.Run(ctx, cfg.Host, cfg.Port, cfg.ShutdownGrace)
+}

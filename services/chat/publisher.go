@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"daca/services/internal/contract"
+	"daca/services/internal/serve"
+)
+
+// broker publishes encoded CloudEvents, see sidecar.
+type broker interface {
+	Publish(ctx context.Context, topic string, event []byte) error
+}
+
+// publisher gets events into the broker. An event that it has accepted is in
+// the broker or on disk; from there it is published in the background, for as
+// long as it takes. It may be published twice, with the same id.
+type publisher struct {
+	broker broker
+	spool  *spool
+	budget time.Duration
+	logger *slog.Logger
+
+	outcome  serve.Outcome // of the last attempt to publish
+	spooling atomic.Bool   // the broker failed, and the spool is not empty
+	wake     chan struct{} // the spool has something
+
+	published prometheus.Counter
+	spooled   prometheus.Counter
+}
+
+func newPublisher(b broker, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer) *publisher {
+	m := promauto.With(metrics)
+	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "daca_spool_events", Help: "Events on disk that wait to be published."},
+		func() float64 { return float64(s.Len()) })
+	p := &publisher{
+		broker: b, spool: s, budget: budget, logger: logger, wake: make(chan struct{}, 1),
+		published: m.NewCounter(prometheus.CounterOpts{Name: "daca_events_published_total", Help: "Events that the broker has taken."}),
+		spooled:   m.NewCounter(prometheus.CounterOpts{Name: "daca_events_spooled_total", Help: "Events that were put on disk because the broker did not take them in time."}),
+	}
+	p.wakeUp() // for what an earlier process left
+	return p
+}
+
+// Publish returns when the event is in the broker or on disk. After an error it
+// is in neither, as far as can be told. The end of ctx does not stop it: the
+// message has been answered.
+func (p *publisher) Publish(ctx context.Context, event contract.Event) error {
+	encoded, err := event.Encode()
+	if err != nil {
+		return err
+	}
+	topic := event.Type.Topic()
+	publishErr := errors.New("the broker has been failing: earlier events wait in the spool")
+	if !p.spooling.Load() { // else do not make everybody wait for the budget
+		if publishErr = p.try(ctx, topic, encoded); publishErr == nil {
+			return nil
+		}
+	}
+	if err := p.spool.Add(topic, encoded); err != nil {
+		return errors.Join(publishErr, err)
+	}
+	p.spooled.Inc()
+	p.spooling.Store(true)
+	p.logger.WarnContext(ctx, "event spooled: it is published when the broker takes it again",
+		"event_id", event.ID, "dependency", contract.PubSub, "error", publishErr)
+	p.wakeUp()
+	return nil
+}
+
+// try publishes within the budget.
+func (p *publisher) try(ctx context.Context, topic string, event []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.budget)
+	defer cancel()
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval = 50 * time.Millisecond
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		return struct{}{}, p.outcome.Record(p.broker.Publish(ctx, topic, event))
+	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(p.budget))
+	if err != nil {
+		return err
+	}
+	p.published.Inc()
+	return nil
+}
+
+func (p *publisher) wakeUp() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Drain publishes what is spooled until ctx ends.
+func (p *publisher) Drain(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		retry := backoff.NewExponentialBackOff()
+		retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 5*time.Second
+		_, _ = backoff.Retry(ctx, func() (struct{}, error) {
+			err := p.flush(ctx)
+			if err != nil {
+				p.logger.DebugContext(ctx, "publishing the spool failed", "error", err)
+			}
+			return struct{}{}, err
+		}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(0)) // only ctx ends it
+	}
+}
+
+// flush publishes all that is spooled, oldest first, and stops at the first
+// failure. An event is removed after the broker has it.
+func (p *publisher) flush(ctx context.Context) error {
+	for n := 0; ; n++ {
+		key, event, err := p.spool.First()
+		if err != nil {
+			return err
+		}
+		if key == nil {
+			p.spooling.Store(false)
+			if n > 0 {
+				p.logger.InfoContext(ctx, "spool published", "events", n)
+			}
+			return nil
+		}
+		attempt, cancel := context.WithTimeout(ctx, p.budget)
+		err = p.outcome.Record(p.broker.Publish(attempt, event.Topic, event.Event))
+		cancel()
+		if err != nil {
+			return err
+		}
+		p.published.Inc()
+		if err := p.spool.Remove(key); err != nil {
+			return err
+		}
+	}
+}
+
+// Close tries once more to publish what is spooled and closes the spool. What
+// is left is published by the next process with the same SPOOL_PATH.
+func (p *publisher) Close(ctx context.Context) error {
+	flushErr := p.flush(ctx)
+	left := p.spool.Len()
+	if err := p.spool.Close(); err != nil {
+		return fmt.Errorf("closing the spool: %w", err)
+	}
+	if left > 0 {
+		p.logger.WarnContext(ctx, "events wait in the spool for the next start", "events", left, "error", flushErr)
+	}
+	return nil
+}

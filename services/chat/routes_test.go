@@ -1,0 +1,396 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"daca/services/chat/agent"
+	"daca/services/internal/contract"
+	"daca/services/internal/golden"
+	"daca/services/internal/serve"
+)
+
+// fakeCounts knows one count for everybody, or fails.
+type fakeCounts struct {
+	n   int64
+	err error
+}
+
+func (f *fakeCounts) Count(context.Context, contract.UserID) (int64, error) { return f.n, f.err }
+
+// fakeAgent answers with its instructions and the text, or fails.
+type fakeAgent struct{ err error }
+
+func (f *fakeAgent) Run(_ context.Context, instructions, text string) (string, error) {
+	return instructions + " | " + text, f.err
+}
+
+// fakeBroker remembers what was published, or fails.
+type fakeBroker struct {
+	mu        sync.Mutex
+	published []contract.Event
+	err       error
+}
+
+func (b *fakeBroker) Publish(ctx context.Context, topic string, event []byte) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return b.err
+	}
+	want := contract.MessageSent
+	if topic == contract.TopicUsers {
+		want = contract.UserRegistered
+	}
+	e, err := contract.DecodeCloudEvent(event, want)
+	if err != nil {
+		return err
+	}
+	b.published = append(b.published, e)
+	return ctx.Err()
+}
+
+func (b *fakeBroker) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err = err
+}
+
+func (b *fakeBroker) events() []contract.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]contract.Event{}, b.published...)
+}
+
+// service is the whole HTTP surface on fakes of what lies behind it, and a
+// real spool.
+type service struct {
+	http.Handler
+	counts *fakeCounts
+	agent  *fakeAgent
+	broker *fakeBroker
+	spool  *spool
+}
+
+func newService(t *testing.T) *service {
+	t.Helper()
+	cfg, err := parseConfig([]string{"OPENAI_API_KEY=sk-test", "PUBLISH_BUDGET=50ms"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &service{counts: &fakeCounts{n: 3}, agent: &fakeAgent{}, broker: &fakeBroker{}}
+	s.spool, err = openSpool(filepath.Join(t.TempDir(), "spool.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.spool.Close() })
+	logger, metrics := slog.New(slog.DiscardHandler), serve.NewMetrics()
+	c := &chat{
+		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
+		publisher: newPublisher(s.broker, s.spool, cfg.PublishBudget, logger, metrics),
+	}
+	s.Handler = newAPI(cfg, c, []serve.Check{
+		{Name: contract.PubSub, Optional: true, Ask: c.publisher.outcome.Ask},
+		{Name: contract.AnalyticsApp, Optional: true, Ask: c.countOutcome.Ask},
+		{Name: "model", Optional: true, Ask: c.modelOutcome.Ask},
+	}, logger, metrics).Handler()
+	return s
+}
+
+func (s *service) send(method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	s.ServeHTTP(rec, req)
+	return rec
+}
+
+func (s *service) expect(t *testing.T, method, target, body string, status int, want string) {
+	t.Helper()
+	rec := s.send(method, target, body)
+	if got := strings.TrimSpace(rec.Body.String()); rec.Code != status || got != want {
+		t.Errorf("%s %s %s answers %d\n got %s\nwant %d\n     %s", method, target, body, rec.Code, got, status, want)
+	}
+}
+
+type reply struct {
+	UserID   string `json:"user_id"`
+	Reply    string
+	Metadata struct {
+		Timestamp time.Time
+		SessionID string `json:"session_id"`
+	}
+}
+
+func (s *service) chat(t *testing.T, target, body string, headers ...string) reply {
+	t.Helper()
+	rec := s.send("POST", target, body, headers...)
+	var r reply
+	if err := json.Unmarshal(rec.Body.Bytes(), &r); err != nil || rec.Code != 200 {
+		t.Fatalf("POST %s %s answers %d %s", target, body, rec.Code, rec.Body)
+	}
+	return r
+}
+
+const tutorialMessage = `{
+	"user_id": "bob",
+	"text": "Hello, how are you?",
+	"metadata": {"timestamp": "2025-04-06T12:00:00Z", "session_id": "123e4567-e89b-12d3-a456-426614174001"},
+	"tags": ["greeting"]
+}`
+
+func TestChat(t *testing.T) {
+	t.Parallel()
+	for _, target := range []string{"/chat/", "/chat"} {
+		s := newService(t)
+		before := time.Now().Add(-time.Second)
+		got := s.chat(t, target, tutorialMessage)
+		if got.UserID != "bob" || !strings.Contains(got.Reply, "The user has sent 3 messages so far") || !strings.HasSuffix(got.Reply, "| Hello, how are you?") {
+			t.Errorf("answer is %+v", got)
+		}
+		if got.Metadata.SessionID != "123e4567-e89b-12d3-a456-426614174001" || got.Metadata.Timestamp.Before(before) {
+			t.Errorf("metadata is %+v", got.Metadata)
+		}
+		events := s.broker.events()
+		if len(events) != 1 || events[0].UserID != "bob" || events[0].Type != contract.MessageSent || events[0].ID == "" || events[0].Time.Before(before) {
+			t.Errorf("published %+v; want one MessageSent of bob", events)
+		}
+	}
+}
+
+func TestChatMakesASession(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for _, body := range []string{`{"user_id":"bob","text":"hi"}`, `{"user_id":"bob","text":"hi","metadata":null}`, `{"user_id":"bob","text":"hi","metadata":{},"tags":null}`} {
+		if got := s.chat(t, "/chat/", body); len(got.Metadata.SessionID) != 36 {
+			t.Errorf("session_id is %q; want a UUID", got.Metadata.SessionID)
+		}
+	}
+}
+
+func TestChatSaysNothingOfACountThatCannotBeTold(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.counts.err = errors.New("analytics is down")
+	if got := s.chat(t, "/chat/", tutorialMessage); strings.Contains(got.Reply, "messages so far") {
+		t.Errorf("the agent was told a count: %s", got.Reply)
+	}
+	if rec := s.send("GET", "/readyz", ""); !strings.Contains(rec.Body.String(), "analytics is down") {
+		t.Errorf("/readyz does not name it: %s", rec.Body)
+	}
+	if len(s.broker.events()) != 1 {
+		t.Error("the message is not counted")
+	}
+}
+
+func TestIdempotencyKeyIsOneEvent(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	bob, eve := `{"user_id":"bob","text":"hi"}`, `{"user_id":"eve","text":"hi"}`
+	for _, request := range [][2]string{{bob, "k"}, {bob, "k"}, {bob, "l"}, {eve, "k"}, {bob, ""}, {bob, ""}} {
+		s.chat(t, "/chat/", request[0], "Idempotency-Key", request[1])
+	}
+	ids := map[string]int{}
+	for _, e := range s.broker.events() {
+		ids[e.ID]++
+	}
+	if first := s.broker.events()[0].ID; ids[first] != 2 || len(ids) != 5 {
+		t.Errorf("event ids are %v; want the same twice for bob's key k, and others for all else", ids)
+	}
+}
+
+func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
+	t.Parallel()
+	valid := func(field, value string) string {
+		fields := map[string]string{"user_id": `"bob"`, "text": `"hi"`}
+		fields[field] = value
+		var b strings.Builder
+		for name, v := range fields {
+			fmt.Fprintf(&b, `,%q:%s`, name, v)
+		}
+		return "{" + b.String()[1:] + "}"
+	}
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+		want   string
+	}{
+		"empty":                   {"", 422, `"loc":["body"]`},
+		"null":                    {"null", 422, "model_attributes_type"},
+		"list":                    {"[]", 422, "model_attributes_type"},
+		"broken":                  {`{"user_id":`, 422, "json_invalid"},
+		"trailing":                {valid("text", `"hi"`) + "{}", 422, "json_invalid"},
+		"deeply nested":           {valid("tags", strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)), 422, "detail"},
+		"all missing":             {"{}", 422, `{"detail":[{"type":"missing","loc":["body","user_id"],"msg":"Field required","input":{}},{"type":"missing","loc":["body","text"],"msg":"Field required","input":{}}]}`},
+		"text empty":              {valid("text", `""`), 400, `{"detail":"Message text cannot be empty"}`},
+		"text blank":              {valid("text", `" \t\n\u00a0"`), 400, `{"detail":"Message text cannot be empty"}`},
+		"text a number":           {valid("text", `7`), 422, "string_type"},
+		"text with NUL":           {valid("text", `"a\u0000b"`), 422, "without NUL"},
+		"text not UTF-8":          {valid("text", "\"\xff\""), 422, "json_invalid"},
+		"text of 1 MiB":           {valid("text", `"`+strings.Repeat("a", 1<<20)+`"`), 413, "1048576"},
+		"user a number":           {valid("user_id", `7`), 422, "string_type"},
+		"user empty":              {valid("user_id", `""`), 422, "string_too_short"},
+		"user in another case":    {`{"User_ID":"bob","text":"hi"}`, 422, "user_id"},
+		"user of dots":            {valid("user_id", `".."`), 422, "user id"},
+		"user with CR/LF":         {valid("user_id", `"a\r\nb"`), 422, "user id"},
+		"user of 1 KiB":           {valid("user_id", `"`+strings.Repeat("a", 1024)+`"`), 422, "string_too_long"},
+		"metadata text":           {valid("metadata", `"x"`), 422, "model_attributes_type"},
+		"timestamp no date":       {valid("metadata", `{"timestamp":"soon"}`), 422, "datetime_from_date_parsing"},
+		"timestamp true":          {valid("metadata", `{"timestamp":true}`), 422, "datetime_from_date_parsing"},
+		"session a number":        {valid("metadata", `{"session_id":7}`), 422, "string_type"},
+		"tags text":               {valid("tags", `"x"`), 422, "list_type"},
+		"tag a number":            {valid("tags", `["a",7]`), 422, `["body","tags",1]`},
+		"user given twice":        {`{"user_id":"bob","user_id":"eve","text":"hi"}`, 422, "json_invalid"},
+		"idempotency key too big": {"", 422, "detail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			rec := s.send("POST", "/chat/", tc.body)
+			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.want) || !strings.Contains(rec.Body.String(), `"detail"`) {
+				t.Errorf("%.100s answers %d %.300s; want %d with a detail that has %s", tc.body, rec.Code, rec.Body, tc.status, tc.want)
+			}
+			if len(s.broker.events()) != 0 || s.spool.Len() != 0 {
+				t.Error("it was counted")
+			}
+		})
+	}
+	s := newService(t)
+	if rec := s.send("POST", "/chat/", "hi", "Content-Type", "text/plain"); rec.Code != 415 {
+		t.Errorf("text/plain answers %d; want 415", rec.Code)
+	}
+	s.expect(t, "PUT", "/chat/", "", 405, `{"detail":"Method Not Allowed"}`)
+}
+
+func TestTimestamps(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2025, 4, 6, 12, 0, 0, 0, time.UTC)
+	for given, want := range map[string]time.Time{
+		`"2025-04-06T12:00:00Z"`: want, `"2025-04-06T12:00:00"`: want, `"2025-04-06 14:00:00+02:00"`: want,
+		`"2025-04-06T12:00"`: want, `1743940800`: want, `1743940800000`: want, `"1743940800"`: want, `1743940800.5`: want.Add(time.Second / 2),
+		`"2025-04-06"`: want.Add(-12 * time.Hour),
+	} {
+		var got timestamp
+		if err := json.Unmarshal([]byte(given), &got); err != nil || got.err != nil || !got.Equal(want) {
+			t.Errorf("%s is read as %v, %v, %v; want %v", given, got.Time, err, got.err, want)
+		}
+	}
+	for _, given := range []string{`"tomorrow"`, `""`, `"NaN"`, `1e300`, `{}`, `"2025-13-01"`} {
+		var got timestamp
+		if err := json.Unmarshal([]byte(given), &got); err != nil || got.err == nil {
+			t.Errorf("%s is read as %v; want it refused by Resolve", given, got.Time)
+		}
+	}
+}
+
+// TestModelFailures holds what a failure of the model is answered with, and
+// that a message that was not answered is not counted.
+func TestModelFailures(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		err        error
+		status     int
+		retryAfter string
+		want       string
+	}{
+		"unauthorized":          {&agent.Error{Kind: agent.Unauthorized, Status: 401}, 502, "", "API key (status 401)"},
+		"rate limited":          {&agent.Error{Kind: agent.RateLimited, Status: 429, RetryAfter: 1500 * time.Millisecond}, 503, "2", "rate"},
+		"rate limited vaguely":  {&agent.Error{Kind: agent.RateLimited, Status: 429}, 503, "5", "rate"},
+		"timeout":               {&agent.Error{Kind: agent.Timeout}, 504, "", "in time"},
+		"unavailable":           {&agent.Error{Kind: agent.Unavailable}, 502, "", "unavailable"},
+		"rejected":              {&agent.Error{Kind: agent.Rejected, Status: 404}, 502, "", "OPENAI_MODEL"},
+		"too many turns":        {&agent.Error{Kind: agent.TurnsExceeded}, 502, "", "tools"},
+		"our own fault":         {errors.New("secret"), 500, "", "Internal Server Error"},
+		"an unknown kind of it": {&agent.Error{Kind: "new"}, 500, "", "Internal Server Error"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			s.agent.err = tc.err
+			rec := s.send("POST", "/chat/", tutorialMessage)
+			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.want) || rec.Header().Get("Retry-After") != tc.retryAfter {
+				t.Errorf("answer is %d, Retry-After %q, %s", rec.Code, rec.Header().Get("Retry-After"), rec.Body)
+			}
+			if len(s.broker.events()) != 0 || s.spool.Len() != 0 {
+				t.Error("a message that was not answered is counted")
+			}
+		})
+	}
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.expect(t, "GET", "/", "", 200, `{"message":"Welcome to the DACA Chat Service! Access /docs for the API documentation."}`)
+	s.expect(t, "GET", "/users/alice?role=admin", "", 200, `{"user_id":"alice","role":"admin"}`)
+	s.expect(t, "GET", "/users/bob", "", 200, `{"user_id":"bob","role":"guest"}`)
+	s.expect(t, "GET", "/users/bob?role=", "", 200, `{"user_id":"bob","role":"guest"}`)
+	s.expect(t, "POST", "/users/bob/register", "", 202, `{"status":"accepted","user_id":"bob"}`)
+	got := s.broker.events()
+	if len(got) != 1 || got[0].Type != contract.UserRegistered || got[0].UserID != "bob" {
+		t.Errorf("published %+v; want one UserRegistered of bob", got)
+	}
+	for _, id := range []string{"a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", "a b+c"} {
+		quoted, _ := json.Marshal(id)
+		s.expect(t, "GET", "/users/"+url.PathEscape(id), "", 200, fmt.Sprintf(`{"user_id":%s,"role":"guest"}`, quoted))
+		s.expect(t, "POST", "/users/"+url.PathEscape(id)+"/register", "", 202, fmt.Sprintf(`{"status":"accepted","user_id":%s}`, quoted))
+		s.chat(t, "/chat/", fmt.Sprintf(`{"user_id":%s,"text":"hi"}`, quoted))
+	}
+	for _, path := range []string{"%2e%2e", "a%00b", strings.Repeat("a", 1024)} {
+		if rec := s.send("GET", "/users/"+path, ""); rec.Code != 422 {
+			t.Errorf("GET /users/%.20s answers %d; want 422", path, rec.Code)
+		}
+	}
+}
+
+func TestOpenAPI(t *testing.T) {
+	t.Parallel()
+	golden.JSON(t, "openapi.json", newService(t).send("GET", "/openapi.json", "").Body.Bytes())
+}
+
+func TestConfig(t *testing.T) {
+	t.Parallel()
+	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "OPENAI_BASE_URL=nonsense", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s"} {
+		name, _, _ := strings.Cut(assignment, "=")
+		if _, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v; want an error that names %s", assignment, err, name)
+		}
+	}
+	if _, err := parseConfig(nil); err == nil || !strings.Contains(err.Error(), "OPENAI_API_KEY") {
+		t.Errorf("without a model: %v; want an error that names OPENAI_API_KEY", err)
+	}
+	type provider struct{ Key, BaseURL, Model string }
+	for _, tc := range []struct {
+		environ []string
+		want    provider
+	}{
+		{[]string{"OPENAI_API_KEY=o"}, provider{"o", "", "gpt-4o"}},
+		{[]string{"GEMINI_API_KEY=g"}, provider{"g", geminiBaseURL, geminiModel}},
+		{[]string{"GEMINI_API_KEY=g", "OPENAI_API_KEY=o"}, provider{"o", "", "gpt-4o"}},
+		{[]string{"GEMINI_API_KEY=g", "OPENAI_MODEL=gemini-2.5-pro"}, provider{"g", geminiBaseURL, "gemini-2.5-pro"}},
+		{[]string{"OPENAI_BASE_URL=http://localhost:11434/v1", "OPENAI_MODEL=llama3.2"}, provider{"", "http://localhost:11434/v1", "llama3.2"}},
+	} {
+		cfg, err := parseConfig(tc.environ)
+		if diff := cmp.Diff(tc.want, provider{cfg.OpenAIKey, cfg.OpenAIBaseURL, cfg.OpenAIModel}); diff != "" || err != nil {
+			t.Errorf("%v: %v (-want +got):\n%s", tc.environ, err, diff)
+		}
+	}
+}
