@@ -41,7 +41,7 @@ type counter struct {
 	cfg    counterConfig
 	logger *slog.Logger
 
-	commits   prometheus.Counter
+	calls     *prometheus.CounterVec
 	conflicts prometheus.Counter
 	verdicts  *prometheus.CounterVec
 	evictions prometheus.Counter
@@ -69,7 +69,7 @@ func newCounter(s store, cfg counterConfig, logger *slog.Logger, metrics prometh
 	m := promauto.With(metrics)
 	return &counter{
 		store: s, cfg: cfg, logger: logger, users: map[contract.UserID]*queue{},
-		commits:   m.NewCounter(prometheus.CounterOpts{Name: "daca_commits_total", Help: "Documents written to the state store."}),
+		calls:     m.NewCounterVec(prometheus.CounterOpts{Name: "daca_state_calls_total", Help: "Calls of the state store for counting, failed ones included: get or put."}, []string{"call"}),
 		conflicts: m.NewCounter(prometheus.CounterOpts{Name: "daca_commit_retries_total", Help: "Commits tried again, after a conflict with another replica or an error of the store."}),
 		verdicts:  m.NewCounterVec(prometheus.CounterOpts{Name: "daca_operations_total", Help: "Operations by what became of them: accepted, duplicate, too_old or failed."}, []string{"verdict"}),
 		evictions: m.NewCounter(prometheus.CounterOpts{Name: "daca_dedup_evictions_total", Help: "Event ids forgotten before the end of the window because a user has more than DEDUP_CAP."}),
@@ -174,6 +174,7 @@ func (c *counter) commit(ctx context.Context, user contract.UserID, batch []*wai
 // Any error may be a write that was made after all: the next try reads the
 // document again and finds the operations in it.
 func (c *counter) tryCommit(ctx context.Context, user contract.UserID, batch []*waiting) error {
+	c.calls.WithLabelValues("get").Inc()
 	d, etag, err := c.read(ctx, user)
 	if errors.Is(err, errCorrupt) {
 		return backoff.Permanent(err)
@@ -195,10 +196,10 @@ func (c *counter) tryCommit(ctx context.Context, user contract.UserID, batch []*
 	if err != nil {
 		return backoff.Permanent(fmt.Errorf("encoding the document: %w", err))
 	}
+	c.calls.WithLabelValues("put").Inc()
 	if err := c.store.Put(ctx, user.Key(), value, etag); err != nil {
 		return err
 	}
-	c.commits.Inc()
 	if evicted > 0 {
 		c.evictions.Add(float64(evicted))
 		c.logger.WarnContext(ctx, "event ids forgotten early: a copy of such an event that is delivered later goes to the dead letters",

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -35,6 +36,8 @@ type deadLetters struct {
 	budget time.Duration
 	logger *slog.Logger
 	kept   prometheus.Counter
+
+	mu sync.Mutex // one change at a time in this process, for the sake of retries
 }
 
 // broker publishes an encoded CloudEvent, see sidecar.
@@ -204,6 +207,8 @@ func (l *deadLetters) fail(ctx context.Context, doing string, err error) error {
 // update replaces the letters by what change makes of them. Changes are
 // idempotent, so that an unclear write is simply tried again.
 func (l *deadLetters) update(ctx context.Context, change func([]letter) ([]letter, error)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.budget)
 	defer cancel()
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {

@@ -95,7 +95,7 @@ func (e *events) handle(ctx context.Context, in *eventInput, want contract.Event
 	v, _, err := e.counts.Apply(ctx, event.UserID, operation{ID: event.ID, Time: event.Time, Change: change})
 	switch {
 	case err != nil:
-		return status(statusRetry, storeUnavailable), nil
+		return status(statusRetry, storeUnavailable), nil //nolint:nilerr // Dapr is told in the body; Apply logs the error
 	case v == tooOld:
 		const reason = "the event is older than the event ids that are remembered: whether it was counted cannot be told"
 		e.logger.WarnContext(ctx, "dropping an event", "to", contract.TopicDeadLetters, "reason", reason,

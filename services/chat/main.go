@@ -20,8 +20,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Environ(), os.Stdout); err != nil {
+	err := run(ctx, os.Environ(), os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, contract.ChatApp+":", err)
 		os.Exit(1)
 	}

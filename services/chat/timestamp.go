@@ -32,7 +32,7 @@ func (timestamp) Schema(huma.Registry) *huma.Schema {
 
 // UnmarshalJSON keeps what cannot be read for Resolve to report, so that it is
 // reported along with everything else that is wrong.
-func (t *timestamp) UnmarshalJSON(b []byte) error {
+func (t *timestamp) UnmarshalJSON(b []byte) error { //nolint:unparam // an interface asks for the error
 	text := string(b)
 	var quoted string
 	if json.Unmarshal(b, &quoted) == nil {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -129,12 +130,10 @@ func (c *conversation) redact(s string) string {
 
 // textOf returns the text of a message. A refusal is text for the user too.
 func textOf(m openai.ChatCompletionMessage) string {
-	text := m.Content
+	var text strings.Builder
+	text.WriteString(m.Content)
 	for _, part := range m.MultiContent {
-		text += part.Text
+		text.WriteString(part.Text)
 	}
-	if text == "" {
-		text = m.Refusal
-	}
-	return text
+	return cmp.Or(text.String(), m.Refusal)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -97,10 +98,13 @@ func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 		return Event{}, fmt.Errorf("not a CloudEvent: %w", err)
 	}
 	if err := ce.Validate(); err != nil {
-		return Event{}, fmt.Errorf("not a valid CloudEvent: %w", err)
+		return Event{}, fmt.Errorf("not a valid CloudEvent: %s", strings.TrimSpace(err.Error()))
 	}
 	if ce.DataBase64 {
 		return Event{}, errors.New("the data is binary; expected a JSON object")
+	}
+	if t := ce.DataContentType(); t != "" && t != event.ApplicationJSON {
+		return Event{}, fmt.Errorf("the data is %q; expected %s", t, event.ApplicationJSON)
 	}
 	e, err := DecodeBareEvent(ce.Data())
 	if err != nil {

@@ -48,6 +48,7 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 		"numeric id":        {`{"specversion":"1.0","id":1,"source":"s","type":"t",` + good + `}`, "CloudEvent"},
 		"no data":           {envelope(`"subject":"x"`), "data"},
 		"data is a string":  {envelope(`"data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "data: not a JSON object"},
+		"data is text":      {envelope(`"datacontenttype":"text/plain","data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "text/plain"},
 		"data is base64":    {envelope(`"data_base64":"eyJldmVudF90eXBlIjoiTWVzc2FnZVNlbnQifQ=="`), "binary"},
 		"double-wrapped":    {envelope(`"data":` + envelope(good)), "event_type is \"\""},
 		"numeric type":      {envelope(`"data":{"event_type":7,"user_id":"alice"}`), "must be strings"},

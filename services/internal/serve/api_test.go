@@ -26,7 +26,7 @@ func testAPI(t *testing.T) http.Handler {
 	t.Helper()
 	api := New(Options{
 		Name: "test", Title: "Test", MaxBodyBytes: 1024, CORSOrigins: []string{"http://localhost:3000"},
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: NewMetrics(),
+		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(),
 	})
 	Register(api, huma.Operation{
 		OperationID: "thing", Method: http.MethodPost, Path: "/things/{id}", Responses: Responses(api, 422),

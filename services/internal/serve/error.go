@@ -19,7 +19,7 @@ func NewError(status int, detail string) *Error {
 	return &Error{Status: status, Detail: detail}
 }
 
-// Error, GetStatus and GetHeaders are what Huma asks of an error.
+// Error returns the detail if it is a text.
 func (e *Error) Error() string {
 	if s, ok := e.Detail.(string); ok {
 		return s
@@ -27,8 +27,10 @@ func (e *Error) Error() string {
 	return http.StatusText(e.Status)
 }
 
+// GetStatus implements huma.StatusError.
 func (e *Error) GetStatus() int { return e.Status }
 
+// GetHeaders implements huma.HeadersError.
 func (e *Error) GetHeaders() http.Header { return e.Headers }
 
 // Problem documents {"detail":"…"} in the OpenAPI description.

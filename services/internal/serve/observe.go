@@ -15,7 +15,7 @@ import (
 )
 
 // version is set by the linker: -X daca/services/internal/serve.version=1.2.3
-var version string //nolint:gochecknoglobals // only the linker writes it
+var version string
 
 // Version returns the version that the linker stamped, the one that the go
 // command recorded, or "dev".

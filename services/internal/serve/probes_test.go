@@ -31,7 +31,7 @@ func TestReadyzNamesWhatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := New(Options{Name: "test", Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Metrics: NewMetrics(), Checks: tc.checks})
+			api := New(Options{Name: "test", Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Checks: tc.checks})
 			rec := send(api.Handler(), "GET", "/readyz", "", "")
 			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
 				t.Errorf("/readyz answers %d %s\nwant %d %s", rec.Code, got, tc.status, tc.want)

@@ -57,6 +57,8 @@ func runServer(ctx context.Context, listener net.Listener, handler http.Handler,
 	if err != nil {
 		err = fmt.Errorf("requests were still in flight after %s: %w", grace, errors.Join(err, server.Close()))
 	}
-	<-served
+	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }

@@ -26,9 +26,10 @@ type Invalid struct {
 	Ctx   map[string]any `json:"ctx,omitempty"`
 }
 
-// Error and ErrorDetail let a resolver of Huma return an Invalid.
+// Error lets a resolver of Huma return an Invalid.
 func (i *Invalid) Error() string { return i.Msg }
 
+// ErrorDetail implements huma.ErrorDetailer.
 func (i *Invalid) ErrorDetail() *huma.ErrorDetail {
 	return &huma.ErrorDetail{Message: i.Msg, Value: i}
 }

@@ -60,7 +60,7 @@ func (b behaviour) with(query string) (behaviour, error) {
 }
 
 func (b *behaviour) set(key, value string) error {
-	ok := false
+	var ok bool
 	switch key {
 	case "delay":
 		delay, err := time.ParseDuration(value)
