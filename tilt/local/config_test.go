@@ -1,0 +1,50 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestParseConfig(t *testing.T) {
+	t.Parallel()
+	t.Run("has defaults for everything", func(t *testing.T) {
+		t.Parallel()
+		cfg, err := parseConfig(nil)
+		if err != nil || cfg.ChatPort != 8000 || cfg.DaprInternal != 50004 || !cfg.offline() {
+			t.Errorf("got %+v, %v", cfg, err)
+		}
+	})
+	for name, c := range map[string]struct {
+		environ []string
+		want    string
+	}{
+		"what is no number":      {[]string{"CHAT_PORT=web"}, "CHAT_PORT: "},
+		"what is no port":        {[]string{"MODEL_PORT=70000"}, "MODEL_PORT: 70000 is not a port"},
+		"one port for two":       {[]string{"ANALYTICS_PORT=8000"}, "CHAT_PORT and ANALYTICS_PORT are both 8000"},
+		"a Redis without a port": {[]string{"REDIS_HOST=localhost"}, "REDIS_HOST: "},
+		"what is no URL":         {[]string{"OPENAI_BASE_URL=secret"}, "OPENAI_BASE_URL: "},
+	} {
+		t.Run("refuses "+name, func(t *testing.T) {
+			t.Parallel()
+			_, err := parseConfig(c.environ)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestModelName(t *testing.T) {
+	t.Parallel()
+	for want, environ := range map[string][]string{
+		"offline, with canned answers; set OPENAI_API_KEY for a real one": nil,
+		"the default model of OpenAI":                                     {"OPENAI_API_KEY=sk"},
+		"m1 at localhost:11434":                                           {"OPENAI_BASE_URL=http://user:secret@localhost:11434/v1", "OPENAI_MODEL=m1"},
+		"the default model of Gemini":                                     {"GEMINI_API_KEY=g"},
+	} {
+		cfg, err := parseConfig(environ)
+		if err != nil || cfg.modelName() != want {
+			t.Errorf("got %q, %v; want %q", cfg.modelName(), err, want)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+// Command local runs the whole suite on this machine, without containers and
+// without a cluster, until Ctrl-C: `make run`. The first time it builds the
+// Dapr sidecar, which takes minutes; after that it starts in seconds.
+// `local prepare` does only that.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
+
+	"daca/tilt/stack"
+)
+
+func main() {
+	// A closed terminal or a broken pipe must not leave the suite behind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "\nError: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run starts the suite and returns when it has stopped: nil after ctx has
+// ended, else why it could not start or go on. With the argument "prepare" it
+// only makes sure that there is a daprd.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	if len(args) > 0 && !slices.Equal(args, []string{"prepare"}) {
+		return errors.New("usage: local [prepare]; without prepare it runs the suite")
+	}
+	cfg, err := parseConfig(environ)
+	if err != nil {
+		return err
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return fmt.Errorf("looking for the repository: %w", err)
+	}
+	root, err := stack.Root(wd)
+	if err != nil {
+		return err
+	}
+	if cfg.Dir == "" {
+		cfg.Dir = filepath.Join(root, ".daca")
+	}
+	bin := filepath.Join(root, "bin")
+	l := launcher{
+		cfg:        cfg,
+		environ:    environ,
+		term:       newTerminal(stdout, isTerminal(stdout)),
+		components: filepath.Join(root, "components"),
+		bin:        bin,
+		daprd:      stack.Daprd,
+		build:      func(ctx context.Context) error { return stack.Build(ctx, root, bin) },
+		discovery:  10 * time.Second,
+	}
+	if len(args) > 0 {
+		_, err := l.sidecarProgram(ctx)
+		return err
+	}
+	return l.launch(ctx)
+}

@@ -1,0 +1,93 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const drainTimeout = time.Second // for output that is left when a process has ended
+
+// run is the time from one start of a process to its end.
+type run struct {
+	pid   int
+	asked atomic.Bool // somebody wanted it to end
+	tail  tail
+	done  chan struct{} // closed after err was set
+	err   error
+}
+
+// supervise starts the command, reports on started, and stays with it until it
+// and all that it left behind has ended.
+func (r *run) supervise(ctx context.Context, command Command, started chan<- error) {
+	defer close(r.done)
+	// Linux ties the death signal to the thread that forked, not to the process.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		started <- err
+		return
+	}
+	defer func() { _ = reader.Close() }()
+	cmd := exec.CommandContext(ctx, command.Path, command.Args...)
+	cmd.Env, cmd.Dir = command.Env, command.Dir
+	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.SysProcAttr = ownGroup()
+	err = cmd.Start()
+	_ = writer.Close()
+	if err != nil {
+		started <- err
+		return
+	}
+	r.pid = cmd.Process.Pid
+
+	var copying sync.WaitGroup
+	copying.Go(func() {
+		out := command.Output.lines(command.Name, &r.tail)
+		_, _ = io.Copy(out, reader)
+		out.flush()
+	})
+	started <- nil
+	waitErr := cmd.Wait()
+	_ = syscall.Kill(-r.pid, syscall.SIGKILL)
+	_ = reader.SetReadDeadline(time.Now().Add(drainTimeout))
+	copying.Wait()
+	if !r.asked.Load() {
+		r.err = unexpectedEnd(command.Name, waitErr, r.tail.lines())
+	}
+}
+
+func unexpectedEnd(name string, err error, last []string) error {
+	how := "exited with status 0, though nobody stopped it"
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit) && exit.Exited():
+		how = fmt.Sprintf("exited with status %d", exit.ExitCode())
+	case err != nil:
+		how = "was ended by " + strings.TrimPrefix(err.Error(), "signal: ")
+	}
+	if len(last) == 0 {
+		return fmt.Errorf("%s %s and had printed nothing", name, how)
+	}
+	return fmt.Errorf("%s %s; its last lines:\n    %s", name, how, strings.Join(last, "\n    "))
+}
+
+func (r *run) ended() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,171 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const appGrace = 25 * time.Second // longer than the services' own
+
+// Ports of a service and of its sidecar.
+type Ports struct {
+	App          int
+	DaprHTTP     int
+	DaprGRPC     int
+	DaprInternal int // for other sidecars
+}
+
+// fill replaces each port that is 0 by a free one, which stays taken until
+// release is called.
+func fill(ports ...*int) (release func(), err error) {
+	ports = slices.DeleteFunc(ports, func(port *int) bool { return *port != 0 })
+	free, release, err := FreePorts(len(ports))
+	if err != nil {
+		return nil, err
+	}
+	for i, port := range ports {
+		*port = free[i]
+	}
+	return release, nil
+}
+
+// ServiceOptions say how one replica of a service differs from the usual.
+type ServiceOptions struct {
+	Name string   // in output and errors; empty is the service's own name
+	Env  []string // added last, so that it wins
+	// Ports to use; each that is 0 is a free one.
+	Ports Ports
+	// SidecarAppPort is where the sidecar reaches the app, if not directly:
+	// the port of a proxy in between.
+	SidecarAppPort int
+}
+
+// Service is one replica of a service with its sidecar. Each of the two can be
+// stopped, killed and started for itself as well.
+type Service struct {
+	App     *Process
+	Sidecar *Process // nil for the model, which needs none
+	AppID   string
+	Ports   Ports
+	URL     string // of the app, without a slash at the end
+	DaprURL string // of the sidecar's HTTP API
+
+	probes []string // URLs that answer once it is ready, in this order
+}
+
+// Chat returns one replica of the chat service, not started yet. Replicas need
+// names of their own.
+func (s *Stack) Chat(o ServiceOptions) (*Service, error) {
+	o.Name = cmp.Or(o.Name, "chat")
+	id := appID(ChatApp, s.opts.Suffix)
+	o.Env = slices.Concat([]string{
+		"ANALYTICS_APP_ID=" + appID(AnalyticsApp, s.opts.Suffix),
+		"SPOOL_PATH=" + filepath.Join(s.opts.Dir, o.Name+"-spool.db"),
+	}, o.Env)
+	return s.service("chat", id, false, o)
+}
+
+// Analytics returns one replica of the analytics service, not started yet.
+// Replicas need names of their own.
+func (s *Stack) Analytics(o ServiceOptions) (*Service, error) {
+	return s.service("analytics", appID(AnalyticsApp, s.opts.Suffix), true, o)
+}
+
+// Model returns the offline model, which is not started yet.
+func (s *Stack) Model(o ServiceOptions) (*Service, error) {
+	return s.service("model", "", false, o)
+}
+
+func (s *Stack) service(program, id string, subscribes bool, o ServiceOptions) (*Service, error) {
+	o.Name = cmp.Or(o.Name, program)
+	ports := []*int{&o.Ports.App}
+	if id != "" {
+		ports = append(ports, &o.Ports.DaprHTTP, &o.Ports.DaprGRPC, &o.Ports.DaprInternal)
+	}
+	// All are given up when the first of the two starts: a sidecar would take a
+	// port that is held for its app for the app.
+	release, err := fill(ports...)
+	if err != nil {
+		return nil, fmt.Errorf("preparing %s: %w", o.Name, err)
+	}
+	service := &Service{AppID: id, Ports: o.Ports, URL: "http://" + loopback(o.Ports.App)}
+	service.App = s.process(Command{
+		Name: o.Name, Path: filepath.Join(s.opts.Bin, program), Grace: appGrace, release: release,
+		Env: slices.Concat([]string{
+			"HOST=127.0.0.1", "PORT=" + strconv.Itoa(o.Ports.App), "DAPR_GRPC_PORT=" + strconv.Itoa(o.Ports.DaprGRPC),
+			"LOG_FORMAT=text", "LOG_LEVEL=" + s.opts.LogLevel,
+		}, o.Env),
+	})
+	service.probes = []string{service.URL + "/healthz"}
+	if id != "" {
+		service.addSidecar(s, subscribes, o, release)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.services = append(s.services, service)
+	return service, nil
+}
+
+func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, release func()) {
+	flags := sidecar{
+		appID: s.AppID, appPort: cmp.Or(o.SidecarAppPort, o.Ports.App), ports: o.Ports, health: subscribes,
+		resources: of.resources(), logLevel: of.opts.DaprLogLevel,
+	}
+	s.Sidecar = of.process(Command{
+		Name: o.Name + "-dapr", Path: of.opts.Daprd, Args: flags.args(), Grace: sidecarGrace, release: release,
+		// The sidecars of other machines must not find these.
+		Env: []string{"DAPR_HOST_IP=127.0.0.1"},
+	})
+	s.DaprURL = "http://" + loopback(o.Ports.DaprHTTP)
+	s.probes = []string{s.URL + "/readyz", s.DaprURL + "/v1.0/healthz"}
+	if subscribes {
+		// Works from when the sidecar has found the app healthy and delivers to it.
+		s.probes = append(s.probes, s.DaprURL+"/v1.0/invoke/"+s.AppID+"/method/healthz")
+	}
+}
+
+// Start starts the sidecar, waits until it has its components, and starts the
+// app, which so finds it at the first try. WaitReady waits for the rest.
+func (s *Service) Start(ctx context.Context) error {
+	if s.Sidecar != nil {
+		if err := s.Sidecar.Start(ctx); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, sidecarStart)
+		defer cancel()
+		if err := WaitReady(ctx, s.DaprURL+"/v1.0/healthz/outbound", s.Sidecar); err != nil {
+			return err
+		}
+	}
+	return s.App.Start(ctx)
+}
+
+// WaitReady waits until the app is ready and its sidecar is up and delivers to
+// it. It fails when ctx ends first, or one of the two, with the last answer.
+func (s *Service) WaitReady(ctx context.Context) error {
+	needed := []*Process{s.App}
+	if s.Sidecar != nil {
+		needed = append(needed, s.Sidecar)
+	}
+	for _, url := range s.probes {
+		if err := WaitReady(ctx, url, needed...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Stop stops the app, so that it can finish through its sidecar, and then that.
+func (s *Service) Stop(ctx context.Context) error {
+	err := s.App.Stop(ctx)
+	if s.Sidecar != nil {
+		err = errors.Join(err, s.Sidecar.Stop(ctx))
+	}
+	return err
+}
