@@ -1,0 +1,177 @@
+package flow
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// meter stands between the sidecar and the analytics service. It can hold
+// deliveries back, answer them itself, and time them.
+type meter struct {
+	mu        sync.Mutex
+	held      bool // /readyz fails, so that the sidecar delivers nothing
+	noop      bool // answer deliveries without counting
+	target    int  // how many deliveries are timed
+	delivered int
+	first     time.Time
+	last      time.Time
+}
+
+func (m *meter) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		held, noop := m.held, m.noop
+		m.mu.Unlock()
+		switch {
+		case r.URL.Path == "/readyz" && held:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		case r.URL.Path != "/messages":
+			next.ServeHTTP(w, r)
+			return
+		}
+		begin := time.Now()
+		if noop {
+			_, _ = fmt.Fprint(w, `{"status":"SUCCESS"}`)
+		} else {
+			next.ServeHTTP(w, r)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.delivered++; m.delivered == 1 {
+			m.first = begin
+		}
+		if m.delivered == m.target {
+			m.last = time.Now()
+		}
+	})
+}
+
+func (m *meter) set(held, noop bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.held, m.noop, m.delivered = held, noop, 0
+}
+
+// rate is in deliveries a second; 0 before the target is reached.
+func (m *meter) rate() float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.delivered < m.target {
+		return 0
+	}
+	return float64(m.target) / m.last.Sub(m.first).Seconds()
+}
+
+// BenchmarkCounting delivers the same number of events through the same
+// sidecar to a subscriber that does nothing and to the analytics service, and
+// reports how fast the second is in proportion to the first, and how many calls
+// of the state store an event costs.
+func BenchmarkCounting(b *testing.B) {
+	const events = 6000
+	// The last few are not timed: an event that the sidecar reads while it is
+	// being paused is delivered again only after processingTimeout.
+	m := &meter{target: events * 95 / 100}
+	s := start(b, options{before: m.wrap})
+	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	b.Cleanup(func() { _ = client.Close() })
+
+	deliver := func(run string, noop bool, users int) float64 {
+		m.set(true, noop)
+		s.eventually(func() bool {
+			got, err := s.send("GET", s.analytics[0].DaprURL+"/v1.0/invoke/"+s.analytics[0].AppID+"/method/healthz", "")
+			return err == nil && got.status == 500 // the sidecar has noticed
+		}, func() string { return "the sidecar goes on delivering" })
+		pipe := client.Pipeline()
+		for i := range events {
+			pipe.XAdd(b.Context(), &redis.XAddArgs{Stream: "messages", Values: []any{"data", fmt.Sprintf(
+				`{"specversion":"1.0","id":"%s-%d","source":"bench","type":"MessageSent","time":%q,"datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub","data":{"event_type":"MessageSent","user_id":"%s-%d"}}`,
+				run, i, time.Now().UTC().Format(time.RFC3339Nano), run, i%users)}})
+		}
+		if _, err := pipe.Exec(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		m.set(false, noop)
+		s.eventually(func() bool { return m.rate() > 0 }, func() string { return "not enough events are delivered" })
+		return m.rate()
+	}
+	for b.Loop() {
+		deliver("warm", true, 50)
+		noop := deliver("noop", true, 50)
+		for name, users := range map[string]int{"50-users": 50, "hot-user": 1} {
+			before := s.stateCalls()
+			exact := deliver(name, false, users)
+			for u := range users {
+				s.counted(fmt.Sprintf("%s-%d", name, u), events/users)
+			}
+			b.ReportMetric(exact/noop, name+"/noop-events/s")
+			b.ReportMetric((s.stateCalls()-before)/events, name+"-state-calls/event")
+		}
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// stateCalls reads from /metrics how often analytics called the state store.
+func (s *suite) stateCalls() (sum float64) {
+	s.t.Helper()
+	got, err := s.send("GET", s.analytics[0].URL+"/metrics", "")
+	s.must(err)
+	for lines := bufio.NewScanner(strings.NewReader(got.body)); lines.Scan(); {
+		if name, value, ok := strings.Cut(lines.Text(), "} "); ok && strings.HasPrefix(name, "daca_state_calls_total{") {
+			n, err := strconv.ParseFloat(value, 64)
+			s.must(err)
+			sum += n
+		}
+	}
+	return sum
+}
+
+// BenchmarkChat reports how long a chat request takes in proportion to the sum
+// of the calls it is made of, each made directly: the invocation of analytics,
+// the model and the publishing of the event.
+func BenchmarkChat(b *testing.B) {
+	const requests = 300
+	s := start(b, options{})
+	s.say("alice", "hello")
+	s.counted("alice", 1)
+	type call struct{ method, url, body string }
+	prompt, err := json.Marshal(map[string]any{"model": "offline", "messages": []map[string]string{{"role": "user", "content": "hello"}}})
+	s.must(err)
+	parts := []call{
+		{"GET", s.chat.DaprURL + "/v1.0/invoke/" + s.analytics[0].AppID + "/method/analytics/alice", ""},
+		{"POST", s.model.URL + "/v1/chat/completions", string(prompt)},
+		{"POST", s.chat.DaprURL + "/v1.0/publish/pubsub/messages", `{"event_type":"MessageSent","user_id":"bob"}`},
+	}
+	whole := []call{{"POST", s.chat.URL + "/chat/", `{"user_id":"alice","text":"hello"}`}}
+	timed := func(calls []call) (total time.Duration) {
+		for _, c := range calls {
+			begin := time.Now()
+			got, err := s.send(c.method, c.url, c.body)
+			total += time.Since(begin)
+			if err != nil || got.status/100 != 2 {
+				b.Fatalf("%s %s answers %d %s, %v", c.method, c.url, got.status, got.body, err)
+			}
+		}
+		return total
+	}
+	for b.Loop() {
+		timed(parts)
+		timed(whole)
+		var sum, chat time.Duration
+		for range requests { // in turn, so that both meet the same noise
+			sum += timed(parts)
+			chat += timed(whole)
+		}
+		b.ReportMetric(float64(chat)/float64(sum), "chat/raw-calls-latency")
+	}
+	b.ReportMetric(0, "ns/op")
+}

@@ -1,0 +1,140 @@
+package flow
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Invariant 1: the count is the base plus the number of distinct event ids.
+// The tests of this file hold it under everything that may happen to a suite.
+
+func fiftyUsers() []string {
+	users := make([]string, 50)
+	for i := range users {
+		users[i] = fmt.Sprintf("user-%d", i)
+	}
+	return users
+}
+
+func TestExactOverManyUsersAndTwoReplicas(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{replicas: 2})
+	s.exactly(s.publishAll(2000, fiftyUsers()))
+}
+
+func TestExactForAHotUserAndTwoReplicas(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{replicas: 2})
+	s.expect("POST", s.analytics[0].URL+"/analytics/hot/initialize", `{"message_count":1000}`, 200, `{"status":"success","user_id":"hot","message_count":1000}`)
+	s.exactly(map[string]int{"hot": 1000 + s.publishAll(2000, []string{"hot"})["hot"]})
+}
+
+func TestExactWhenTheServiceFails(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{replicas: 2, before: failing})
+	s.exactly(s.publishAll(400, []string{"hot", "a", "b"}))
+}
+
+func TestExactWhenServiceAndSidecarAreKilled(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{replicas: 2})
+	var killing sync.WaitGroup
+	killing.Go(func() {
+		s.publish("warm", "warm-1")
+		for range 2 {
+			s.analytics[0].App.Kill()
+			s.restart(s.analytics[0].App)
+		}
+		s.analytics[1].Sidecar.Kill()
+		s.restart(s.analytics[1].Sidecar)
+	})
+	distinct := s.publishAll(1000, []string{"hot", "a", "b"})
+	killing.Wait()
+	s.exactly(distinct)
+}
+
+func TestExactWhenTheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{})
+	s.say("alice", "hello")
+	s.counted("alice", 1)
+
+	s.must(s.redis.Stop(t.Context()))
+	for range 3 {
+		got, err := s.count("alice")
+		if err != nil || got.status != 503 || !strings.Contains(got.body, "statestore") {
+			t.Errorf("with the store down the count is %d %s, %v; want 503 that names it", got.status, got.body, err)
+		}
+	}
+	got, err := s.send("GET", s.analytics[0].URL+"/readyz", "")
+	if err != nil || got.status != 503 || !strings.Contains(got.body, `"statestore":"reading`) {
+		t.Errorf("/readyz answers %d %s, %v; want 503 that names statestore", got.status, got.body, err)
+	}
+	for range 5 {
+		if reply := s.say("alice", "still there?"); strings.Contains(reply, "message") {
+			t.Errorf("the reply speaks of a count that cannot be told: %s", reply)
+		}
+	}
+	s.must(s.redis.Start(t.Context()))
+	s.exactly(map[string]int{"alice": 6})
+}
+
+func TestExactWhenPublishingIsDown(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{})
+	s.chat.Sidecar.Kill()
+	for range 4 {
+		s.say("alice", "hello")
+	}
+	got, err := s.send("GET", s.chat.URL+"/readyz", "")
+	if err != nil || got.status != 503 || !strings.Contains(got.body, "sidecar") {
+		t.Errorf("/readyz answers %d %s, %v; want 503 that names the sidecar", got.status, got.body, err)
+	}
+	s.chat.App.Kill() // what it answered is on disk
+	s.restart(s.chat.Sidecar)
+	s.restart(s.chat.App)
+	s.exactly(map[string]int{"alice": 4})
+}
+
+// TestExactOverGracefulStops stops chat and analytics in the middle of traffic:
+// every message that was answered counts.
+func TestExactOverGracefulStops(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{replicas: 2, modelEnv: []string{"MODEL_BEHAVIOUR=delay=20ms"}})
+	var mu sync.Mutex
+	answered := 0
+	var senders sync.WaitGroup
+	stop := make(chan struct{})
+	for range 8 {
+		senders.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				got, err := s.send("POST", s.chat.URL+"/chat/", `{"user_id":"alice","text":"hi"}`)
+				if err == nil && got.status == 200 {
+					mu.Lock()
+					answered++
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	atLeast := func(n int) {
+		s.eventually(func() bool { mu.Lock(); defer mu.Unlock(); return answered >= n },
+			func() string { return fmt.Sprintf("fewer than %d messages are answered", n) })
+	}
+	atLeast(30)
+	s.must(s.analytics[1].Stop(t.Context()))
+	s.must(s.chat.App.Stop(t.Context()))
+	s.restart(s.chat.App)
+	atLeast(120)
+	s.must(s.chat.App.Stop(t.Context()))
+	close(stop)
+	senders.Wait()
+	s.exactly(map[string]int{"alice": answered})
+}

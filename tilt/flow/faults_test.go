@@ -1,0 +1,37 @@
+package flow
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+)
+
+func newProxy(target *url.URL) http.Handler {
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	return proxy
+}
+
+// failing makes of every ten deliveries one fail before the service sees it,
+// and one after the service has handled it.
+func failing(next http.Handler) http.Handler {
+	var n atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/messages") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		switch n.Add(1) % 10 {
+		case 3:
+			w.WriteHeader(http.StatusInternalServerError)
+		case 7:
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			w.WriteHeader(http.StatusInternalServerError)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}

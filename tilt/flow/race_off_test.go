@@ -1,0 +1,5 @@
+//go:build !race
+
+package flow
+
+func raceFlags() []string { return nil }

@@ -1,0 +1,129 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"daca/tilt/stack"
+)
+
+// TestReadme does what the README tells a newcomer to do: make run, then every
+// command of its console blocks, with the answers that it shows.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(programs.root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ports, release, err := stack.FreePorts(9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	variables := []string{"CHAT_PORT", "ANALYTICS_PORT", "MODEL_PORT", "CHAT_DAPR_HTTP_PORT", "ANALYTICS_DAPR_HTTP_PORT",
+		"CHAT_DAPR_GRPC_PORT", "ANALYTICS_DAPR_GRPC_PORT", "CHAT_DAPR_INTERNAL_PORT", "ANALYTICS_DAPR_INTERNAL_PORT"}
+	env := append(stack.BaseEnv(os.Environ()), "DACA_DIR="+t.TempDir())
+	for i, name := range variables {
+		env = append(env, fmt.Sprintf("%s=%d", name, ports[i]))
+	}
+	release()
+	stop := makeRun(t, env)
+
+	local := strings.NewReplacer("localhost:8000", fmt.Sprint("localhost:", ports[0]), "localhost:8001", fmt.Sprint("localhost:", ports[1]), "localhost:3500", fmt.Sprint("localhost:", ports[3]))
+	commands := consoleCommands(string(readme))
+	if len(commands) < 15 {
+		t.Errorf("the README has %d commands; are its console blocks still found?", len(commands))
+	}
+	for _, c := range commands {
+		var got string
+		deadline := time.Now().Add(30 * time.Second)
+		for {
+			out, err := exec.CommandContext(t.Context(), "sh", "-c", local.Replace(c.line)).CombinedOutput()
+			got = strings.TrimSpace(string(out))
+			// Counts are eventual; what only reads is asked again.
+			if err == nil && mask(got) == mask(c.want) || strings.Contains(c.line, "-X POST") || time.Now().After(deadline) {
+				break
+			}
+		}
+		if mask(got) != mask(c.want) {
+			t.Errorf("$ %s\n got %s\nwant %s", c.line, got, c.want)
+		}
+	}
+	stop()
+}
+
+// makeRun runs make run until the returned function stops it with a Ctrl-C. It
+// waits until the suite says that it is up.
+func makeRun(t *testing.T, env []string) (stop func()) {
+	t.Helper()
+	output := &lockedBuffer{}
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "make", "run")
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = programs.root, env, output, output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		if t.Failed() {
+			t.Logf("make run printed:\n%s", output.last(20_000))
+		}
+	})
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(startTimeout)
+	for !strings.Contains(output.String(), "The suite is up") {
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			t.Fatalf("make run ended: %v\n%s", err, output.String())
+		case <-deadline:
+			t.Fatalf("make run is not up after %s:\n%s", startTimeout, output.String())
+		}
+	}
+	return func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+		select {
+		case <-ended: // make calls every Ctrl-C an error
+		case <-time.After(time.Minute):
+			t.Error("make run goes on after Ctrl-C")
+		}
+		if !strings.Contains(output.String(), "Everything is stopped.") {
+			t.Error("make run does not say that everything is stopped")
+		}
+	}
+}
+
+type consoleCommand struct{ line, want string }
+
+// consoleCommands finds the lines that start with "$ " in console blocks, and
+// what is shown as their output.
+func consoleCommands(markdown string) []consoleCommand {
+	var commands []consoleCommand
+	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(markdown, -1) {
+		for line := range strings.Lines(block[1]) {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				commands = append(commands, consoleCommand{line: strings.TrimSpace(command)})
+			} else {
+				last := &commands[len(commands)-1]
+				last.want = strings.TrimSpace(last.want + "\n" + strings.TrimSpace(line))
+			}
+		}
+	}
+	return commands
+}
+
+// mask hides what differs from one time to the next.
+func mask(s string) string {
+	s = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)`).ReplaceAllString(s, "TIME")
+	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(s, "UUID")
+}
