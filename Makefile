@@ -1,0 +1,43 @@
+# `make` lists the targets. Everything they need beyond Go and make is built
+# from Go modules; where a C compiler is missing, tests run without -race.
+GO        ?= go
+BIN       := $(CURDIR)/bin
+TESTFLAGS ?=
+RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench lint vuln build prepare clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: ## Start the suite on this machine; Ctrl-C stops it
+	@$(GO) build -o $(BIN)/local ./tilt/local && exec $(BIN)/local
+
+test: prepare ## Run all tests: unit, HTTP surface, and flows through real Dapr
+	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
+	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
+
+bench: prepare ## Measure what exact counting costs, as ratios
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tilt/flow
+
+lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
+	$(BIN)/golangci-lint run ./...
+
+vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
+	$(BIN)/govulncheck ./...
+
+build: ## Build the services into bin/
+	$(GO) build -trimpath -ldflags "-s -w" -o $(BIN)/ ./services/chat ./services/analytics ./services/model
+
+prepare: # daprd, built with its progress in sight rather than inside a test
+	@$(GO) run ./tilt/local prepare
+
+$(BIN)/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
+	$(GO) -C .ci/tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/govulncheck: .ci/tools/go.mod .ci/tools/go.sum
+	$(GO) -C .ci/tools build -o $@ golang.org/x/vuln/cmd/govulncheck
+
+clean: ## Remove what was built and the state of make run
+	rm -rf $(BIN) .daca
