@@ -18,7 +18,7 @@ func TestRun(t *testing.T) {
 	stopped := make(chan error, 1)
 	go func() {
 		stopped <- run(ctx, []string{"PORT=0", "HOST=127.0.0.1", "MODEL_API_KEY=secret", "LOG_LEVEL=debug", "CORS_ORIGINS=http://localhost:3000"}, stdout)
-		stdout.Close()
+		_ = stdout.Close()
 	}()
 	lines := bufio.NewScanner(logs)
 	base := "http://" + address(t, lines)

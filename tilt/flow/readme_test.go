@@ -70,8 +70,9 @@ func makeRun(t *testing.T, env []string) (stop func()) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	var endErr error
+	go func() { defer close(ended); endErr = cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if t.Failed() {
@@ -84,8 +85,8 @@ func makeRun(t *testing.T, env []string) (stop func()) {
 	for !strings.Contains(output.String(), "The suite is up") {
 		select {
 		case <-tick.C:
-		case err := <-ended:
-			t.Fatalf("make run ended: %v\n%s", err, output.String())
+		case <-ended:
+			t.Fatalf("make run ended: %v\n%s", endErr, output.String())
 		case <-deadline:
 			t.Fatalf("make run is not up after %s:\n%s", startTimeout, output.String())
 		}
@@ -93,7 +94,7 @@ func makeRun(t *testing.T, env []string) (stop func()) {
 	return func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 		select {
-		case <-ended: // make calls every Ctrl-C an error
+		case <-ended:
 		case <-time.After(time.Minute):
 			t.Error("make run goes on after Ctrl-C")
 		}
