@@ -145,35 +145,34 @@ func TestPoison(t *testing.T) {
 	}
 	s.counted("alice", len(poison))
 
-	var letters struct {
-		DeadLetters []struct{ ID, Topic, Reason string }
-	}
-	s.eventually(func() bool {
-		got, err := s.send("GET", s.analytics[0].URL+"/deadletters", "")
-		return err == nil && json.Unmarshal([]byte(got.body), &letters) == nil && len(letters.DeadLetters) >= len(poison)
-	}, func() string {
-		return fmt.Sprintf("there are %d dead letters; want %d", len(letters.DeadLetters), len(poison))
-	})
-	for _, l := range letters.DeadLetters {
+	letters := s.deadLetters(len(poison))
+	for _, l := range letters {
 		if l.Topic != "messages" || l.Reason == "" {
 			t.Errorf("dead letter %+v; want its topic and a reason", l)
 		}
 	}
 	// A replayed letter that is still poison comes back; one that is deleted does not.
-	id := letters.DeadLetters[0].ID
+	id := letters[0].ID
 	s.expect("POST", s.analytics[0].URL+"/deadletters/"+id+"/replay", "", 200, fmt.Sprintf(`{"status":"replayed","id":%q}`, id))
-	s.eventually(func() bool {
-		got, err := s.send("GET", s.analytics[0].URL+"/deadletters", "")
-		letters.DeadLetters = nil
-		return err == nil && json.Unmarshal([]byte(got.body), &letters) == nil && len(letters.DeadLetters) == len(poison)
-	}, func() string {
-		return fmt.Sprintf("there are %d dead letters; want %d", len(letters.DeadLetters), len(poison))
-	})
-	for _, l := range letters.DeadLetters {
+	for _, l := range s.deadLetters(len(poison)) {
 		s.expect("DELETE", s.analytics[0].URL+"/deadletters/"+l.ID, "", 200, fmt.Sprintf(`{"status":"deleted","id":%q}`, l.ID))
 	}
 	s.expect("GET", s.analytics[0].URL+"/deadletters", "", 200, `{"deadletters":[]}`)
 	s.counted("alice", len(poison))
+}
+
+type deadLetter struct{ ID, Topic, Reason string }
+
+// deadLetters waits until there are n of them.
+func (s *suite) deadLetters(n int) []deadLetter {
+	s.t.Helper()
+	var list struct{ DeadLetters []deadLetter }
+	s.eventually(func() bool {
+		got, err := s.send("GET", s.analytics[0].URL+"/deadletters", "")
+		list.DeadLetters = nil
+		return err == nil && json.Unmarshal([]byte(got.body), &list) == nil && len(list.DeadLetters) == n
+	}, func() string { return fmt.Sprintf("there are %d dead letters; want %d", len(list.DeadLetters), n) })
+	return list.DeadLetters
 }
 
 // TestModelFailures holds the documented answers with the real client, the
