@@ -6,15 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 
+	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
-	"daca/services/internal/golden"
 	"daca/services/internal/serve"
 )
 
@@ -33,7 +31,7 @@ func (b *fakeBroker) Publish(_ context.Context, topic string, event []byte) erro
 
 // service is the whole HTTP surface on a store in memory.
 type service struct {
-	http.Handler
+	apitest.API
 	store  *memoryStore
 	broker *fakeBroker
 	counts *counter
@@ -49,29 +47,8 @@ func newService(t *testing.T) *service {
 	logger, metrics := slog.New(slog.DiscardHandler), serve.NewMetrics()
 	s.counts = newCounter(s.store, counterConfig{Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget}, logger, metrics)
 	letters := newDeadLetters(s.store, s.broker, cfg.CommitBudget, logger, metrics)
-	s.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Ask: s.counts.Ping}}, logger, metrics).Handler()
+	s.API.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Ask: s.counts.Ping}}, logger, metrics).Handler()
 	return s
-}
-
-func (s *service) send(method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	rec := httptest.NewRecorder()
-	s.ServeHTTP(rec, req)
-	return rec
-}
-
-func (s *service) expect(t *testing.T, method, target, body string, status int, want string, headers ...string) {
-	t.Helper()
-	rec := s.send(method, target, body, headers...)
-	if got := strings.TrimSpace(rec.Body.String()); rec.Code != status || got != want {
-		t.Errorf("%s %s %s answers %d\n got %s\nwant %d\n     %s", method, target, body, rec.Code, got, status, want)
-	}
 }
 
 func delivered(id, data string) string {
@@ -84,43 +61,43 @@ const sentByAlice = `{"event_type":"MessageSent","user_id":"alice"}`
 func TestWalkThrough(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.expect(t, "GET", "/", "", 200, `{"message":"Welcome to the DACA Analytics Service! Access /docs for the API documentation."}`)
-	s.expect(t, "GET", "/analytics/alice", "", 404, `{"detail":"User not found"}`)
-	s.expect(t, "POST", "/analytics/alice/initialize", `{"message_count": 5}`, 200, `{"status":"success","user_id":"alice","message_count":5}`)
-	s.expect(t, "POST", "/analytics/bob/initialize?message_count=3", "", 200, `{"status":"success","user_id":"bob","message_count":3}`)
-	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":5}`)
-	s.expect(t, "POST", "/messages", sentByAlice, 200, `{"status":"success"}`)
-	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":6}`)
-	s.expect(t, "POST", "/analytics/alice/increment", "", 200, `{"user_id":"alice","message_count":7}`)
-	s.expect(t, "POST", "/messages", `{"event_type":"OtherEvent","user_id":"bob"}`, 200, `{"status":"ignored","reason":"event_type is not MessageSent"}`)
-	s.expect(t, "POST", "/messages", `{"event_type":"MessageSent"}`, 200, `{"status":"ignored","reason":"user_id is missing"}`)
-	s.expect(t, "GET", "/analytics/bob", "", 200, `{"message_count":3}`)
+	s.Expect(t, "GET", "/", "", 200, `{"message":"Welcome to the DACA Analytics Service! Access /docs for the API documentation."}`)
+	s.Expect(t, "GET", "/analytics/alice", "", 404, `{"detail":"User not found"}`)
+	s.Expect(t, "POST", "/analytics/alice/initialize", `{"message_count": 5}`, 200, `{"status":"success","user_id":"alice","message_count":5}`)
+	s.Expect(t, "POST", "/analytics/bob/initialize?message_count=3", "", 200, `{"status":"success","user_id":"bob","message_count":3}`)
+	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":5}`)
+	s.Expect(t, "POST", "/messages", sentByAlice, 200, `{"status":"success"}`)
+	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":6}`)
+	s.Expect(t, "POST", "/analytics/alice/increment", "", 200, `{"user_id":"alice","message_count":7}`)
+	s.Expect(t, "POST", "/messages", `{"event_type":"OtherEvent","user_id":"bob"}`, 200, `{"status":"ignored","reason":"event_type is not MessageSent"}`)
+	s.Expect(t, "POST", "/messages", `{"event_type":"MessageSent"}`, 200, `{"status":"ignored","reason":"user_id is missing"}`)
+	s.Expect(t, "GET", "/analytics/bob", "", 200, `{"message_count":3}`)
 }
 
 func TestDelivery(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	for range 3 { // redelivery
-		s.expect(t, "POST", "/messages", delivered("1", sentByAlice), 200, `{"status":"SUCCESS"}`, "Content-Type", contract.CloudEventsContentType)
+		s.Expect(t, "POST", "/messages", delivered("1", sentByAlice), 200, `{"status":"SUCCESS"}`, "Content-Type", contract.CloudEventsContentType)
 	}
-	s.expect(t, "POST", "/messages", delivered("2", sentByAlice), 200, `{"status":"SUCCESS"}`)
-	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
+	s.Expect(t, "POST", "/messages", delivered("2", sentByAlice), 200, `{"status":"SUCCESS"}`)
+	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
 
 	registered := strings.ReplaceAll(delivered("3", `{"event_type":"UserRegistered","user_id":"carol"}`), "MessageSent", "UserRegistered")
-	s.expect(t, "POST", "/users", registered, 200, `{"status":"SUCCESS"}`)
-	s.expect(t, "GET", "/analytics/carol", "", 200, `{"message_count":0}`)
-	s.expect(t, "POST", "/users", strings.Replace(registered, "carol", "alice", 1), 200, `{"status":"SUCCESS"}`)
-	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
+	s.Expect(t, "POST", "/users", registered, 200, `{"status":"SUCCESS"}`)
+	s.Expect(t, "GET", "/analytics/carol", "", 200, `{"message_count":0}`)
+	s.Expect(t, "POST", "/users", strings.Replace(registered, "carol", "alice", 1), 200, `{"status":"SUCCESS"}`)
+	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
 }
 
 func TestIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	for range 2 {
-		s.expect(t, "POST", "/messages", sentByAlice, 200, `{"status":"success"}`, "Idempotency-Key", "k")
-		s.expect(t, "POST", "/analytics/bob/increment", "", 200, `{"user_id":"bob","message_count":1}`, "Idempotency-Key", "k")
+		s.Expect(t, "POST", "/messages", sentByAlice, 200, `{"status":"success"}`, "Idempotency-Key", "k")
+		s.Expect(t, "POST", "/analytics/bob/increment", "", 200, `{"user_id":"bob","message_count":1}`, "Idempotency-Key", "k")
 	}
-	s.expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":1}`)
+	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":1}`)
 }
 
 // TestPoisonIsDropped holds that what can never be handled is dropped to the
@@ -141,7 +118,7 @@ func TestPoisonIsDropped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
-			rec := s.send("POST", "/messages", body)
+			rec := s.Send("POST", "/messages", body)
 			var answer struct{ Status, Reason string }
 			if err := json.Unmarshal(rec.Body.Bytes(), &answer); err != nil || rec.Code != 200 || answer.Status != "DROP" || answer.Reason == "" {
 				t.Errorf("answer is %d %s; want 200 with DROP and a reason", rec.Code, rec.Body)
@@ -189,7 +166,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
-			rec := s.send("POST", tc.target, tc.body)
+			rec := s.Send("POST", tc.target, tc.body)
 			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.want) || !strings.Contains(rec.Body.String(), `"detail"`) {
 				t.Errorf("POST %.80s %.80s answers %d %.300s; want %d with a detail that has %s", tc.target, tc.body, rec.Code, rec.Body, tc.status, tc.want)
 			}
@@ -210,11 +187,11 @@ func TestEveryAcceptedUserIDWorksEverywhere(t *testing.T) {
 			quoted, _ := json.Marshal(id)
 			path := "/analytics/" + url.PathEscape(id)
 			event := fmt.Sprintf(`{"event_type":"MessageSent","user_id":%s}`, quoted)
-			s.expect(t, "GET", path, "", 404, `{"detail":"User not found"}`)
-			s.expect(t, "POST", "/messages", delivered("1", event), 200, `{"status":"SUCCESS"}`)
-			s.expect(t, "GET", path, "", 200, `{"message_count":1}`)
-			s.expect(t, "POST", path+"/initialize", `{"message_count":4}`, 200, fmt.Sprintf(`{"status":"success","user_id":%s,"message_count":4}`, quoted))
-			s.expect(t, "POST", path+"/increment", "", 200, fmt.Sprintf(`{"user_id":%s,"message_count":5}`, quoted))
+			s.Expect(t, "GET", path, "", 404, `{"detail":"User not found"}`)
+			s.Expect(t, "POST", "/messages", delivered("1", event), 200, `{"status":"SUCCESS"}`)
+			s.Expect(t, "GET", path, "", 200, `{"message_count":1}`)
+			s.Expect(t, "POST", path+"/initialize", `{"message_count":4}`, 200, fmt.Sprintf(`{"status":"success","user_id":%s,"message_count":4}`, quoted))
+			s.Expect(t, "POST", path+"/increment", "", 200, fmt.Sprintf(`{"user_id":%s,"message_count":5}`, quoted))
 		})
 	}
 }
@@ -225,13 +202,13 @@ func TestAnUnreachableStoreIsNamedAndNever0(t *testing.T) {
 		s := newService(t)
 		s.store.fail = func(string) fault { return noSuchStore }
 		const unreachable = `{"detail":"The state store statestore is unavailable; nothing can be said about the count. Try again later."}`
-		s.expect(t, "GET", "/analytics/alice", "", 503, unreachable)
-		s.expect(t, "POST", "/analytics/alice/increment", "", 503, unreachable)
-		s.expect(t, "POST", "/analytics/alice/initialize?message_count=1", "", 503, unreachable)
-		s.expect(t, "POST", "/messages", sentByAlice, 503, unreachable)
-		s.expect(t, "POST", "/messages", delivered("1", sentByAlice), 200, `{"status":"RETRY","reason":"The state store statestore is unavailable; nothing can be said about the count. Try again later."}`)
-		s.expect(t, "GET", "/readyz", "", 503, `{"status":"unavailable","checks":{"statestore":"connection refused"}}`)
-		s.expect(t, "GET", "/healthz", "", 200, `{"status":"ok"}`)
+		s.Expect(t, "GET", "/analytics/alice", "", 503, unreachable)
+		s.Expect(t, "POST", "/analytics/alice/increment", "", 503, unreachable)
+		s.Expect(t, "POST", "/analytics/alice/initialize?message_count=1", "", 503, unreachable)
+		s.Expect(t, "POST", "/messages", sentByAlice, 503, unreachable)
+		s.Expect(t, "POST", "/messages", delivered("1", sentByAlice), 200, `{"status":"RETRY","reason":"The state store statestore is unavailable; nothing can be said about the count. Try again later."}`)
+		s.Expect(t, "GET", "/readyz", "", 503, `{"status":"unavailable","checks":{"statestore":"connection refused"}}`)
+		s.Expect(t, "GET", "/healthz", "", 200, `{"status":"ok"}`)
 	})
 }
 
@@ -242,40 +219,40 @@ func TestDeadLetters(t *testing.T) {
 		body, _ := json.Marshal(map[string]any{"specversion": "1.0", "id": "x", "source": "s", "type": "t", "topic": "deadletters", "data_base64": []byte(published)})
 		return string(body)
 	}
-	s.expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
+	s.Expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
 	event := delivered("1", sentByAlice)
 	for range 2 { // a copy is the same letter
-		s.expect(t, "POST", "/deadletters", raw(event), 200, `{"status":"SUCCESS"}`)
+		s.Expect(t, "POST", "/deadletters", raw(event), 200, `{"status":"SUCCESS"}`)
 	}
-	s.expect(t, "POST", "/deadletters", raw("no JSON at all"), 200, `{"status":"SUCCESS"}`)
+	s.Expect(t, "POST", "/deadletters", raw("no JSON at all"), 200, `{"status":"SUCCESS"}`)
 
 	var list struct{ DeadLetters []letter }
-	if err := json.Unmarshal(s.send("GET", "/deadletters", "").Body.Bytes(), &list); err != nil || len(list.DeadLetters) != 2 {
+	if err := json.Unmarshal(s.Send("GET", "/deadletters", "").Body.Bytes(), &list); err != nil || len(list.DeadLetters) != 2 {
 		t.Fatalf("%d letters, %v; want 2", len(list.DeadLetters), err)
 	}
 	good, bad := list.DeadLetters[0], list.DeadLetters[1]
 	if good.Topic != "messages" || !strings.Contains(good.Reason, "nothing is wrong") || string(bad.Raw) != "no JSON at all" {
 		t.Errorf("letters are %+v", list.DeadLetters)
 	}
-	s.expect(t, "POST", "/deadletters/nope/replay", "", 404, `{"detail":"Dead letter not found"}`)
-	s.expect(t, "POST", "/deadletters/"+bad.ID+"/replay", "", 409, `{"detail":"The event names no topic of this service and cannot be replayed: not valid JSON"}`)
+	s.Expect(t, "POST", "/deadletters/nope/replay", "", 404, `{"detail":"Dead letter not found"}`)
+	s.Expect(t, "POST", "/deadletters/"+bad.ID+"/replay", "", 409, `{"detail":"The event names no topic of this service and cannot be replayed: not valid JSON"}`)
 
 	s.broker.err = errors.New("no broker")
-	if rec := s.send("POST", "/deadletters/"+good.ID+"/replay", ""); rec.Code != 503 {
+	if rec := s.Send("POST", "/deadletters/"+good.ID+"/replay", ""); rec.Code != 503 {
 		t.Errorf("replay without a broker answers %d %s", rec.Code, rec.Body)
 	}
 	s.broker.err = nil
-	s.expect(t, "POST", "/deadletters/"+good.ID+"/replay", "", 200, `{"status":"replayed","id":"`+good.ID+`"}`)
+	s.Expect(t, "POST", "/deadletters/"+good.ID+"/replay", "", 200, `{"status":"replayed","id":"`+good.ID+`"}`)
 	if len(s.broker.published) != 1 || s.broker.published[0] != "messages "+event {
 		t.Errorf("published %q", s.broker.published)
 	}
-	s.expect(t, "DELETE", "/deadletters/"+bad.ID, "", 200, `{"status":"deleted","id":"`+bad.ID+`"}`)
-	s.expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
+	s.Expect(t, "DELETE", "/deadletters/"+bad.ID, "", 200, `{"status":"deleted","id":"`+bad.ID+`"}`)
+	s.Expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
 }
 
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
-	golden.JSON(t, "openapi.json", newService(t).send("GET", "/openapi.json", "").Body.Bytes())
+	apitest.Golden(t, "openapi.json", newService(t).Send("GET", "/openapi.json", "").Body.Bytes())
 }
 
 func TestConfigNamesTheVariable(t *testing.T) {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -18,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"daca/services/chat/agent"
+	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
-	"daca/services/internal/golden"
 	"daca/services/internal/serve"
 )
 
@@ -78,7 +76,7 @@ func (b *fakeBroker) events() []contract.Event {
 // service is the whole HTTP surface on fakes of what lies behind it, and a
 // real spool.
 type service struct {
-	http.Handler
+	apitest.API
 	counts *fakeCounts
 	agent  *fakeAgent
 	broker *fakeBroker
@@ -110,27 +108,6 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-func (s *service) send(method, target, body string, headers ...string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i+1 < len(headers); i += 2 {
-		req.Header.Set(headers[i], headers[i+1])
-	}
-	rec := httptest.NewRecorder()
-	s.ServeHTTP(rec, req)
-	return rec
-}
-
-func (s *service) expect(t *testing.T, method, target, body string, status int, want string) {
-	t.Helper()
-	rec := s.send(method, target, body)
-	if got := strings.TrimSpace(rec.Body.String()); rec.Code != status || got != want {
-		t.Errorf("%s %s %s answers %d\n got %s\nwant %d\n     %s", method, target, body, rec.Code, got, status, want)
-	}
-}
-
 type reply struct {
 	UserID   string `json:"user_id"`
 	Reply    string
@@ -142,7 +119,7 @@ type reply struct {
 
 func (s *service) chat(t *testing.T, target, body string, headers ...string) reply {
 	t.Helper()
-	rec := s.send("POST", target, body, headers...)
+	rec := s.Send("POST", target, body, headers...)
 	var r reply
 	if err := json.Unmarshal(rec.Body.Bytes(), &r); err != nil || rec.Code != 200 {
 		t.Fatalf("POST %s %s answers %d %s", target, body, rec.Code, rec.Body)
@@ -193,7 +170,7 @@ func TestChatSaysNothingOfACountThatCannotBeTold(t *testing.T) {
 	if got := s.chat(t, "/chat/", tutorialMessage); strings.Contains(got.Reply, "messages so far") {
 		t.Errorf("the agent was told a count: %s", got.Reply)
 	}
-	if rec := s.send("GET", "/readyz", ""); !strings.Contains(rec.Body.String(), "analytics is down") {
+	if rec := s.Send("GET", "/readyz", ""); !strings.Contains(rec.Body.String(), "analytics is down") {
 		t.Errorf("/readyz does not name it: %s", rec.Body)
 	}
 	if len(s.broker.events()) != 1 {
@@ -264,7 +241,7 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
-			rec := s.send("POST", "/chat/", tc.body)
+			rec := s.Send("POST", "/chat/", tc.body)
 			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.want) || !strings.Contains(rec.Body.String(), `"detail"`) {
 				t.Errorf("%.100s answers %d %.300s; want %d with a detail that has %s", tc.body, rec.Code, rec.Body, tc.status, tc.want)
 			}
@@ -274,10 +251,10 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		})
 	}
 	s := newService(t)
-	if rec := s.send("POST", "/chat/", "hi", "Content-Type", "text/plain"); rec.Code != 415 {
+	if rec := s.Send("POST", "/chat/", "hi", "Content-Type", "text/plain"); rec.Code != 415 {
 		t.Errorf("text/plain answers %d; want 415", rec.Code)
 	}
-	s.expect(t, "PUT", "/chat/", "", 405, `{"detail":"Method Not Allowed"}`)
+	s.Expect(t, "PUT", "/chat/", "", 405, `{"detail":"Method Not Allowed"}`)
 }
 
 func TestTimestamps(t *testing.T) {
@@ -325,7 +302,7 @@ func TestModelFailures(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
 			s.agent.err = tc.err
-			rec := s.send("POST", "/chat/", tutorialMessage)
+			rec := s.Send("POST", "/chat/", tutorialMessage)
 			if rec.Code != tc.status || !strings.Contains(rec.Body.String(), tc.want) || rec.Header().Get("Retry-After") != tc.retryAfter {
 				t.Errorf("answer is %d, Retry-After %q, %s", rec.Code, rec.Header().Get("Retry-After"), rec.Body)
 			}
@@ -339,23 +316,23 @@ func TestModelFailures(t *testing.T) {
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	s.expect(t, "GET", "/", "", 200, `{"message":"Welcome to the DACA Chat Service! Access /docs for the API documentation."}`)
-	s.expect(t, "GET", "/users/alice?role=admin", "", 200, `{"user_id":"alice","role":"admin"}`)
-	s.expect(t, "GET", "/users/bob", "", 200, `{"user_id":"bob","role":"guest"}`)
-	s.expect(t, "GET", "/users/bob?role=", "", 200, `{"user_id":"bob","role":"guest"}`)
-	s.expect(t, "POST", "/users/bob/register", "", 202, `{"status":"accepted","user_id":"bob"}`)
+	s.Expect(t, "GET", "/", "", 200, `{"message":"Welcome to the DACA Chat Service! Access /docs for the API documentation."}`)
+	s.Expect(t, "GET", "/users/alice?role=admin", "", 200, `{"user_id":"alice","role":"admin"}`)
+	s.Expect(t, "GET", "/users/bob", "", 200, `{"user_id":"bob","role":"guest"}`)
+	s.Expect(t, "GET", "/users/bob?role=", "", 200, `{"user_id":"bob","role":"guest"}`)
+	s.Expect(t, "POST", "/users/bob/register", "", 202, `{"status":"accepted","user_id":"bob"}`)
 	got := s.broker.events()
 	if len(got) != 1 || got[0].Type != contract.UserRegistered || got[0].UserID != "bob" {
 		t.Errorf("published %+v; want one UserRegistered of bob", got)
 	}
 	for _, id := range []string{"a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", "a b+c"} {
 		quoted, _ := json.Marshal(id)
-		s.expect(t, "GET", "/users/"+url.PathEscape(id), "", 200, fmt.Sprintf(`{"user_id":%s,"role":"guest"}`, quoted))
-		s.expect(t, "POST", "/users/"+url.PathEscape(id)+"/register", "", 202, fmt.Sprintf(`{"status":"accepted","user_id":%s}`, quoted))
+		s.Expect(t, "GET", "/users/"+url.PathEscape(id), "", 200, fmt.Sprintf(`{"user_id":%s,"role":"guest"}`, quoted))
+		s.Expect(t, "POST", "/users/"+url.PathEscape(id)+"/register", "", 202, fmt.Sprintf(`{"status":"accepted","user_id":%s}`, quoted))
 		s.chat(t, "/chat/", fmt.Sprintf(`{"user_id":%s,"text":"hi"}`, quoted))
 	}
 	for _, path := range []string{"%2e%2e", "a%00b", strings.Repeat("a", 1024)} {
-		if rec := s.send("GET", "/users/"+path, ""); rec.Code != 422 {
+		if rec := s.Send("GET", "/users/"+path, ""); rec.Code != 422 {
 			t.Errorf("GET /users/%.20s answers %d; want 422", path, rec.Code)
 		}
 	}
@@ -363,7 +340,7 @@ func TestUsers(t *testing.T) {
 
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
-	golden.JSON(t, "openapi.json", newService(t).send("GET", "/openapi.json", "").Body.Bytes())
+	apitest.Golden(t, "openapi.json", newService(t).Send("GET", "/openapi.json", "").Body.Bytes())
 }
 
 func TestConfig(t *testing.T) {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"daca/services/internal/apitest"
 )
 
 type thing struct {
@@ -22,7 +24,7 @@ type thing struct {
 	} `json:"nested,omitempty"`
 }
 
-func testAPI(t *testing.T) http.Handler {
+func testAPI(t *testing.T) apitest.API {
 	t.Helper()
 	api := New(Options{
 		Name: "test", Title: "Test", MaxBodyBytes: 1024, CORSOrigins: []string{"http://localhost:3000"},
@@ -41,17 +43,7 @@ func testAPI(t *testing.T) http.Handler {
 		func(context.Context, *struct{}) (*struct{}, error) { panic("boom") })
 	Register(api, huma.Operation{OperationID: "broken", Method: http.MethodGet, Path: "/broken"},
 		func(context.Context, *struct{}) (*struct{}, error) { return nil, io.ErrClosedPipe })
-	return api.Handler()
-}
-
-func send(h http.Handler, method, target, contentType, body string) *httptest.ResponseRecorder {
-	req := httptest.NewRequest(method, target, strings.NewReader(body))
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, req)
-	return rec
+	return apitest.API{Handler: api.Handler()}
 }
 
 // TestErrors holds the words and shapes that clients of FastAPI know.
@@ -92,7 +84,7 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rec := send(h, tc.method, tc.target, tc.contentType, tc.body)
+			rec := h.Send(tc.method, tc.target, tc.body, "Content-Type", tc.contentType)
 			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
 				t.Errorf("%s %s answers %d\n got %s\nwant %d\n     %s", tc.method, tc.target, rec.Code, got, tc.status, tc.want)
 			}
@@ -114,7 +106,7 @@ func TestRefusedJSON(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rec := send(h, "POST", "/things/1", "application/json", body)
+			rec := h.Send("POST", "/things/1", body)
 			var answer struct{ Detail []Invalid }
 			if err := json.Unmarshal(rec.Body.Bytes(), &answer); rec.Code != 422 || err != nil || len(answer.Detail) == 0 {
 				t.Errorf("answer is %d %s; want a 422 with details", rec.Code, rec.Body)
@@ -125,7 +117,7 @@ func TestRefusedJSON(t *testing.T) {
 
 func TestOpenAPIDescribesOwnErrorsOnly(t *testing.T) {
 	t.Parallel()
-	body := send(testAPI(t), "GET", "/openapi.json", "", "").Body.String()
+	body := testAPI(t).Send("GET", "/openapi.json", "").Body.String()
 	if !strings.Contains(body, `"openapi":"3.1.0"`) || !strings.Contains(body, "ValidationProblem") {
 		t.Errorf("not the OpenAPI 3.1 description of this API: %s", body)
 	}
@@ -139,14 +131,14 @@ func TestOpenAPIDescribesOwnErrorsOnly(t *testing.T) {
 func TestDocsNeedNoOtherHost(t *testing.T) {
 	t.Parallel()
 	h := testAPI(t)
-	page := send(h, "GET", "/docs", "", "")
+	page := h.Send("GET", "/docs", "")
 	if page.Code != 200 || !strings.Contains(page.Body.String(), "/docs/swagger-ui-bundle.js") {
 		t.Fatalf("/docs answers %d %.200s", page.Code, page.Body)
 	}
 	if strings.Contains(page.Body.String(), `src="http`) || strings.Contains(page.Body.String(), `href="http`) {
 		t.Error("the page loads something from another host")
 	}
-	if asset := send(h, "GET", "/docs/swagger-ui.css", "", ""); asset.Code != 200 || asset.Body.Len() < 1000 {
+	if asset := h.Send("GET", "/docs/swagger-ui.css", ""); asset.Code != 200 || asset.Body.Len() < 1000 {
 		t.Errorf("/docs/swagger-ui.css answers %d with %d bytes", asset.Code, asset.Body.Len())
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"daca/services/internal/apitest"
 )
 
 func TestReadyzNamesWhatFails(t *testing.T) {
@@ -32,7 +34,7 @@ func TestReadyzNamesWhatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api := New(Options{Name: "test", Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Checks: tc.checks})
-			rec := send(api.Handler(), "GET", "/readyz", "", "")
+			rec := apitest.API{Handler: api.Handler()}.Send("GET", "/readyz", "")
 			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
 				t.Errorf("/readyz answers %d %s\nwant %d %s", rec.Code, got, tc.status, tc.want)
 			}
