@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -70,6 +71,9 @@ func (a *API) observe() gin.HandlerFunc {
 		level := slog.LevelInfo
 		switch route(c) {
 		case "/healthz", "/readyz", "/metrics", "/version", "/docs", "/openapi.json":
+			level = slog.LevelDebug
+		}
+		if strings.HasPrefix(c.Request.URL.Path, "/dapr/") { // a sidecar asks for what is declared elsewhere
 			level = slog.LevelDebug
 		}
 		if status >= 500 {
