@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"daca/services/internal/contract"
@@ -36,7 +38,7 @@ func (a *analytics) get(ctx context.Context, in *getInput) (*countOutput, error)
 		return nil, serve.NewError(http.StatusNotFound, "User not found")
 	case err != nil:
 		a.counts.logger.ErrorContext(ctx, "reading a count failed", "dependency", contract.StateStore, "error", err)
-		return nil, unavailable(storeUnavailable)
+		return nil, failed(err)
 	}
 	out := &countOutput{}
 	out.Body.MessageCount = n
@@ -53,7 +55,7 @@ type initializeInput struct {
 	// MessageCount is text so that an absent one and 0 can be told apart.
 	MessageCount string `query:"message_count" doc:"The count to set, if there is no body." example:"5"`
 	Body         *struct {
-		MessageCount int64 `json:"message_count" minimum:"0" maximum:"9007199254740991" example:"5"`
+		MessageCount whole `json:"message_count" minimum:"0" maximum:"9007199254740991" example:"5"`
 	} `required:"false"`
 }
 
@@ -71,18 +73,36 @@ func (a *analytics) initialize(ctx context.Context, in *initializeInput) (*initi
 		return nil, err
 	}
 	op := operation{ID: operationID("initialize", in.IdempotencyKey), Change: setTo(n)}
-	if _, _, err := a.counts.Apply(ctx, in.UserID, op); err != nil {
-		return nil, unavailable(storeUnavailable)
+	// After a copy of the request the count is what it is, not what was asked for.
+	_, n, err = a.counts.Apply(ctx, in.UserID, op)
+	if err != nil {
+		return nil, failed(err)
 	}
 	out := &initializeOutput{}
 	out.Body.Status, out.Body.UserID, out.Body.MessageCount = "success", in.UserID, n
 	return out, nil
 }
 
+// whole is a whole number, however it is written: 5, 5.0 or 5e0 are the same
+// number in JSON.
+type whole int64
+
+// Schema implements huma.SchemaProvider; the bounds come from the field's tags.
+func (whole) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+}
+
+// UnmarshalJSON reads what the schema has let through.
+func (w *whole) UnmarshalJSON(b []byte) error {
+	f, err := strconv.ParseFloat(string(b), 64)
+	*w = whole(f)
+	return err
+}
+
 // count is the count of the body or, without one, that of the query.
 func (in *initializeInput) count() (int64, error) {
 	if in.Body != nil {
-		return in.Body.MessageCount, nil
+		return int64(in.Body.MessageCount), nil
 	}
 	return serve.ParseInteger("query", "message_count", in.MessageCount, 0, maxCount)
 }
@@ -103,7 +123,7 @@ func (a *analytics) increment(ctx context.Context, in *incrementInput) (*increme
 	op := operation{ID: operationID("increment", in.IdempotencyKey), Change: addOne}
 	_, n, err := a.counts.Apply(ctx, in.UserID, op)
 	if err != nil {
-		return nil, unavailable(storeUnavailable)
+		return nil, failed(err)
 	}
 	out := &incrementOutput{}
 	out.Body.UserID, out.Body.MessageCount = in.UserID, n

@@ -33,13 +33,17 @@ func parseConfig(environ []string) (config, error) {
 	if err := serve.ParseEnv(&cfg, environ); err != nil {
 		return config{}, err
 	}
+	origins, originsOK := serve.Origins(cfg.CORSOrigins)
+	cfg.CORSOrigins = origins
 	return cfg, errors.Join(
+		serve.Require(originsOK, "CORS_ORIGINS", "origins such as http://localhost:3000, separated by commas, or none"),
+		serve.Require(cfg.DaprEndpoint == "" || serve.IsHostPort(cfg.DaprEndpoint), "DAPR_GRPC_ENDPOINT", "host:port"),
 		serve.Require(cfg.Port > 0 && cfg.Port < 65536, "PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.DaprPort > 0 && cfg.DaprPort < 65536, "DAPR_GRPC_PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "at least 1024"),
 		serve.Require(cfg.ShutdownGrace > 0, "SHUTDOWN_GRACE", "a duration above 0"),
 		serve.Require(cfg.DedupWindow >= 10*time.Minute, "DEDUP_WINDOW", "at least 10m, longer than the longest redelivery"),
-		serve.Require(cfg.DedupCap >= 100, "DEDUP_CAP", "at least 100"),
+		serve.Require(cfg.DedupCap >= 100 && cfg.DedupCap <= 100_000, "DEDUP_CAP", "from 100 to 100000, what a document of 4 MiB can hold"),
 		serve.Require(cfg.CommitBudget > 0 && cfg.CommitBudget < 10*time.Second, "COMMIT_BUDGET", "above 0 and below 10s, the timeout of a delivery in components/resiliency.yaml"),
 	)
 }

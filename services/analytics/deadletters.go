@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 	"github.com/cloudevents/sdk-go/v2/event"
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -24,7 +26,8 @@ import (
 // Bounds of the dead letters, well below what Dapr's gRPC API carries (4 MiB).
 const (
 	maxLetters     = 1000
-	maxLetterBytes = 1 << 20
+	maxLetterBytes = 256 << 10 // of one event
+	maxTotalBytes  = 2 << 20   // of all events
 )
 
 // deadLetters keeps the events that could not be handled, so that somebody can
@@ -35,7 +38,7 @@ type deadLetters struct {
 	broker broker
 	budget time.Duration
 	logger *slog.Logger
-	kept   prometheus.Counter
+	kept   *prometheus.CounterVec
 
 	mu sync.Mutex // one change at a time in this process, for the sake of retries
 }
@@ -51,41 +54,57 @@ type letter struct {
 	Topic      string          `json:"topic" doc:"Where the event had been published; empty if that cannot be told."`
 	ReceivedAt time.Time       `json:"received_at"`
 	Reason     string          `json:"reason" doc:"What is wrong with the event, or that nothing is: then handling it failed too often."`
-	Event      json.RawMessage `json:"event,omitempty" doc:"The event, if it is JSON."`
-	Raw        []byte          `json:"raw,omitempty" doc:"The event in base64, if it is not JSON."`
+	Size       int             `json:"size" doc:"Of the event, in bytes."`
+	Event      json.RawMessage `json:"event,omitempty" doc:"The event, if it is JSON and not too large."`
+	Raw        []byte          `json:"raw,omitempty" doc:"The event in base64, if it is not JSON and not too large."`
+	Replay     string          `json:"replay,omitempty" doc:"Set while the event is being published again."`
 }
 
 func newDeadLetters(s store, b broker, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer) *deadLetters {
 	return &deadLetters{store: s, broker: b, budget: budget, logger: logger,
-		kept: promauto.With(metrics).NewCounter(prometheus.CounterOpts{Name: "daca_dead_letters_total", Help: "Events that arrived on the dead-letter topic."})}
+		kept: promauto.With(metrics).NewCounterVec(prometheus.CounterOpts{
+			Name: "daca_dead_letters_total",
+			Help: "Events that arrived on the dead-letter topic: listed, or unlisted because there are too many already.",
+		}, []string{"outcome"})}
 }
 
 // receive keeps a letter. Its subscription delivers raw payloads, so that even
-// what is no CloudEvent arrives: as the binary data of an envelope.
+// what is no CloudEvent arrives: as the binary data of an envelope. What cannot
+// be listed for want of room is acknowledged all the same, and stays in the
+// topic's stream only: tried again and again it would hold up everything else.
 func (l *deadLetters) receive(ctx context.Context, in *eventInput) (*eventOutput, error) {
 	var envelope event.Event
-	if err := json.Unmarshal(in.RawBody, &envelope); err != nil || len(envelope.Data()) == 0 {
-		return nil, serve.Unprocessable("value_error", "not a CloudEvent with data, as Dapr delivers raw payloads", string(in.RawBody), "body")
+	if err := json.Unmarshal(in.RawBody, &envelope); err != nil {
+		return nil, serve.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers raw payloads", nil, "body")
 	}
 	arrived := describe(envelope.Data(), time.Now())
+	listed := true
 	err := l.update(ctx, func(letters []letter) ([]letter, error) {
-		size := len(arrived.Event) + len(arrived.Raw)
-		for _, old := range letters {
+		total := 0
+		for i, old := range letters {
 			if old.ID == arrived.ID {
+				letters[i].Replay = "" // it has come back, or never left
 				return letters, nil
 			}
-			size += len(old.Event) + len(old.Raw)
+			total += len(old.Event) + len(old.Raw)
 		}
-		if len(letters) >= maxLetters || size > maxLetterBytes {
-			return nil, backoff.Permanent(errors.New("there are too many dead letters; replay or delete some"))
+		listed = len(letters) < maxLetters && total+len(arrived.Event)+len(arrived.Raw) <= maxTotalBytes
+		if listed {
+			letters = append(letters, arrived)
 		}
-		return append(letters, arrived), nil
+		return letters, nil
 	})
 	if err != nil {
-		l.logger.ErrorContext(ctx, "keeping a dead letter failed; it stays in the topic's stream", "id", arrived.ID, "error", err)
+		l.logger.ErrorContext(ctx, "keeping a dead letter failed", "id", arrived.ID, "dependency", contract.StateStore, "error", err)
 		return status(statusRetry, err.Error()), nil
 	}
-	l.kept.Inc()
+	if !listed {
+		l.kept.WithLabelValues("unlisted").Inc()
+		l.logger.ErrorContext(ctx, "an event could not be handled, and there are too many dead letters to list it: it stays in the stream of the topic",
+			"id", arrived.ID, "from", arrived.Topic, "topic", contract.TopicDeadLetters, "reason", arrived.Reason)
+		return status(statusSuccess, "not listed: there are too many dead letters"), nil
+	}
+	l.kept.WithLabelValues("listed").Inc()
 	l.logger.ErrorContext(ctx, "an event could not be handled: see /deadletters", "id", arrived.ID, "topic", arrived.Topic, "reason", arrived.Reason)
 	return status(statusSuccess, ""), nil
 }
@@ -93,12 +112,17 @@ func (l *deadLetters) receive(ctx context.Context, in *eventInput) (*eventOutput
 // describe makes a letter of what was published.
 func describe(published []byte, now time.Time) letter {
 	sum := sha256.Sum256(published)
-	l := letter{ID: hex.EncodeToString(sum[:8]), ReceivedAt: now.UTC().Truncate(time.Second)}
-	if !json.Valid(published) {
-		l.Raw, l.Reason = published, "not valid JSON"
+	l := letter{ID: hex.EncodeToString(sum[:8]), ReceivedAt: now.UTC().Truncate(time.Second), Size: len(published)}
+	switch fits := len(published) <= maxLetterBytes; {
+	case !json.Valid(published):
+		l.Reason = "not valid JSON"
+		if fits {
+			l.Raw = published
+		}
 		return l
+	case fits:
+		l.Event = published
 	}
-	l.Event = published
 	var origin struct {
 		Topic string `json:"topic"`
 	}
@@ -145,44 +169,59 @@ type letterOutput struct {
 	}
 }
 
-// replay publishes the event to its topic and then forgets the letter. A copy
-// that results from a failure in between is counted once, like any copy.
+// replay publishes the event to its topic and then forgets the letter, unless
+// the event has come back meanwhile. A copy that results from a failure in
+// between is counted once, like any copy.
 func (l *deadLetters) replay(ctx context.Context, in *letterPath) (*letterOutput, error) {
-	letters, _, err := l.read(ctx)
-	if err != nil {
-		return nil, l.fail(ctx, "reading the dead letters", err)
+	var found letter
+	token := uuid.NewString()
+	err := l.update(ctx, func(letters []letter) ([]letter, error) {
+		i := slices.IndexFunc(letters, func(x letter) bool { return x.ID == in.ID })
+		if i < 0 {
+			return nil, backoff.Permanent(errNoLetter)
+		}
+		letters[i].Replay = token
+		found = letters[i]
+		if found.Event == nil || found.Topic != contract.TopicMessages && found.Topic != contract.TopicUsers {
+			return nil, backoff.Permanent(errNoReplay)
+		}
+		return letters, nil
+	})
+	switch {
+	case errors.Is(err, errNoLetter):
+		return nil, serve.NewError(http.StatusNotFound, "Dead letter not found")
+	case errors.Is(err, errNoReplay):
+		return nil, serve.NewError(http.StatusConflict, "The event is too large to be kept, or names no topic of this service, and cannot be replayed: "+found.Reason)
+	case err != nil:
+		return nil, l.fail(ctx, "replaying a dead letter", err)
 	}
-	for _, found := range letters {
-		if found.ID != in.ID {
-			continue
-		}
-		if found.Topic != contract.TopicMessages && found.Topic != contract.TopicUsers {
-			return nil, serve.NewError(http.StatusConflict, "The event names no topic of this service and cannot be replayed: "+found.Reason)
-		}
-		if err := l.broker.Publish(ctx, found.Topic, found.Event); err != nil {
-			return nil, l.fail(ctx, "replaying a dead letter", err)
-		}
-		return l.forget(ctx, in.ID, "replayed")
+	if err := l.broker.Publish(ctx, found.Topic, found.Event); err != nil {
+		return nil, l.fail(ctx, "replaying a dead letter", err)
 	}
-	return nil, serve.NewError(http.StatusNotFound, "Dead letter not found")
+	return l.forget(ctx, "replayed", func(x letter) bool { return x.ID == in.ID && x.Replay == token }, in.ID)
 }
 
 func (l *deadLetters) remove(ctx context.Context, in *letterPath) (*letterOutput, error) {
-	return l.forget(ctx, in.ID, "deleted")
+	return l.forget(ctx, "deleted", func(x letter) bool { return x.ID == in.ID }, in.ID)
 }
 
-var errNoLetter = errors.New("no such dead letter")
+var (
+	errNoLetter = errors.New("no such dead letter")
+	errNoReplay = errors.New("the dead letter cannot be replayed")
+)
 
-func (l *deadLetters) forget(ctx context.Context, id, outcome string) (*letterOutput, error) {
-	seen := false // by an earlier try, whose write was made although it failed
+// forget removes the letter that matches. To be replayed it need not be there any
+// more, or may have come back; to be deleted it has to be found, by this try or
+// by an earlier one whose write was made although it failed.
+func (l *deadLetters) forget(ctx context.Context, outcome string, match func(letter) bool, id string) (*letterOutput, error) {
+	found := outcome == "replayed"
 	err := l.update(ctx, func(letters []letter) ([]letter, error) {
-		for i, found := range letters {
-			if found.ID == id {
-				seen = true
-				return append(letters[:i:i], letters[i+1:]...), nil
-			}
-		}
-		if seen {
+		i := slices.IndexFunc(letters, match)
+		switch {
+		case i >= 0:
+			found = true
+			return slices.Delete(letters, i, i+1), nil
+		case found:
 			return letters, nil
 		}
 		return nil, backoff.Permanent(errNoLetter)

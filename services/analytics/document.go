@@ -47,9 +47,12 @@ func digest(id string) string {
 var errCorrupt = errors.New("the stored value is corrupt")
 
 func decodeDocument(key string, value []byte) (document, error) {
-	var d document
+	d := document{MessageCount: -1}
 	if err := json.Unmarshal(value, &d); err != nil {
 		return document{}, fmt.Errorf("decoding the document under key %q: %w: %w", key, errCorrupt, err)
+	}
+	if d.MessageCount < 0 {
+		return document{}, fmt.Errorf("decoding the document under key %q: %w: it has no message_count of 0 or more", key, errCorrupt)
 	}
 	d.known = true
 	return d, nil
@@ -69,7 +72,7 @@ const (
 // operation only makes the user known.
 type operation struct {
 	ID     string
-	Time   time.Time // zero means now
+	Time   time.Time // of an event; zero for what was asked for just now
 	Change func(count int64) int64
 }
 
@@ -90,11 +93,11 @@ func (d *document) apply(op operation, now time.Time) verdict {
 	if d.hasSeen(id) {
 		return duplicate
 	}
-	at := now
-	if !op.Time.IsZero() && op.Time.Before(now) {
-		at = op.Time
-	}
-	if d.Horizon != 0 && at.UnixMilli() <= d.Horizon {
+	at := op.Time
+	switch {
+	case at.IsZero():
+		at = now
+	case d.Horizon != 0 && at.UnixMilli() <= d.Horizon:
 		return tooOld
 	}
 	d.known, d.MessageCount = true, op.Change(d.MessageCount)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -92,12 +93,19 @@ func TestDocumentCapsWhatItRemembers(t *testing.T) {
 	}
 }
 
-func TestDocumentTakesEventsOfAFutureClock(t *testing.T) {
+func TestDocumentTakesWhatIsAskedForNowWhateverTheHorizon(t *testing.T) {
 	t.Parallel()
-	var d document
-	d.apply(at("a", noon.Add(1000*time.Hour)), noon)
-	d.forget(noon.Add(2*time.Hour), time.Hour, 100)
-	if v := d.apply(at("b", noon.Add(2*time.Hour)), noon.Add(2*time.Hour)); v != accepted {
-		t.Errorf("verdict %d: one event of a wrong clock must not shut out those that follow", v)
+	d := document{Horizon: noon.Add(time.Hour).UnixMilli()} // by a clock that is ahead
+	if v := d.apply(operation{ID: "a", Change: addOne}, noon); v != accepted || d.MessageCount != 1 {
+		t.Errorf("verdict %d, count %d; want accepted, 1", v, d.MessageCount)
+	}
+}
+
+func TestDecodeDocumentRefusesWhatIsNone(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{``, `null`, `{}`, `{"foo":1}`, `{"message_count":-4}`, `{"message_count":"5"}`, `{"message_count":4.5}`, `[]`} {
+		if d, err := decodeDocument("key", []byte(value)); !errors.Is(err, errCorrupt) {
+			t.Errorf("%s is read as %+v, %v; want errCorrupt", value, d, err)
+		}
 	}
 }

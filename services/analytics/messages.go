@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"time"
@@ -83,6 +84,10 @@ func (e *events) userRegistered(ctx context.Context, in *eventInput) (*eventOutp
 	return e.handle(ctx, in, contract.UserRegistered, nil)
 }
 
+// maxClockSkew is how far ahead a publisher's clock may be. Events of the future
+// would push the horizon of what is remembered there.
+const maxClockSkew = 5 * time.Minute
+
 func (e *events) handle(ctx context.Context, in *eventInput, want contract.EventType, change func(int64) int64) (*eventOutput, error) {
 	if !contract.IsCloudEvent(in.ContentType, in.RawBody) {
 		return e.handleBare(ctx, in, want, change)
@@ -91,6 +96,11 @@ func (e *events) handle(ctx context.Context, in *eventInput, want contract.Event
 	if err != nil {
 		e.logger.WarnContext(ctx, "dropping an event that can never be handled", "to", contract.TopicDeadLetters, "reason", err)
 		return status(statusDrop, err.Error()), nil
+	}
+	if event.Time.After(time.Now().Add(maxClockSkew)) {
+		reason := fmt.Sprintf("the event's time %s is in the future", event.Time.Format(time.RFC3339))
+		e.logger.WarnContext(ctx, "dropping an event", "to", contract.TopicDeadLetters, "reason", reason, "event_id", event.ID, "user_id", event.UserID)
+		return status(statusDrop, reason), nil
 	}
 	v, _, err := e.counts.Apply(ctx, event.UserID, operation{ID: event.ID, Time: event.Time, Change: change})
 	switch {
@@ -125,7 +135,7 @@ func (e *events) handleBare(ctx context.Context, in *eventInput, want contract.E
 		op.ID = operationID(string(want), in.IdempotencyKey)
 	}
 	if _, _, err := e.counts.Apply(ctx, event.UserID, op); err != nil {
-		return nil, unavailable(storeUnavailable)
+		return nil, failed(err)
 	}
 	return status("success", ""), nil
 }

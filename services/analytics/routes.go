@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -26,10 +27,10 @@ func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Ch
 		Metrics:      metrics,
 		Checks:       checks,
 	})
-	op := func(id, method, path, tag, summary string, errors ...int) huma.Operation {
+	op := func(id, method, path, tag, summary string, statuses ...int) huma.Operation {
 		return huma.Operation{
 			OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary,
-			Responses: serve.Responses(api, errors...),
+			Responses: serve.Responses(api, statuses...),
 		}
 	}
 	a := &analytics{counts: counts}
@@ -42,6 +43,7 @@ func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Ch
 	delivery := func(id, path, summary string) huma.Operation {
 		o := op(id, "POST", path, "subscriptions", summary, 413, 422, 503)
 		o.RequestBody, o.SkipValidateBody = eventBody(api.OpenAPI().Components.Schemas), true
+		o.MaxBodyBytes = maxDelivery
 		return o
 	}
 	serve.Register(api, delivery("messages", "/messages", "Count a MessageSent event of topic messages"), e.messageSent)
@@ -53,6 +55,10 @@ func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Ch
 	serve.Register(api, op("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters", "Forget the letter", 404, 503), letters.remove)
 	return api
 }
+
+// maxDelivery is larger than anything that a sidecar delivers: 4 MiB by default,
+// in base64. What were refused for its size would be delivered again and again.
+const maxDelivery = 6 << 20
 
 type message struct {
 	Body struct {
@@ -72,6 +78,14 @@ func unavailable(detail string) error {
 	e := serve.NewError(http.StatusServiceUnavailable, detail)
 	e.Headers = http.Header{"Retry-After": {"1"}}
 	return e
+}
+
+// failed is the answer when a count cannot be read or changed.
+func failed(err error) error {
+	if errors.Is(err, errCorrupt) {
+		return serve.NewError(http.StatusInternalServerError, "What "+contract.StateStore+" holds for the user is not a count. It is left as it is; the log names its key.")
+	}
+	return unavailable(storeUnavailable)
 }
 
 const storeUnavailable = "The state store " + contract.StateStore + " is unavailable; nothing can be said about the count. Try again later."

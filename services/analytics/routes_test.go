@@ -20,9 +20,13 @@ import (
 type fakeBroker struct {
 	published []string
 	err       error
+	onPublish func()
 }
 
 func (b *fakeBroker) Publish(_ context.Context, topic string, event []byte) error {
+	if b.onPublish != nil {
+		b.onPublish()
+	}
 	if b.err == nil {
 		b.published = append(b.published, topic+" "+string(event))
 	}
@@ -47,12 +51,12 @@ func newService(t *testing.T) *service {
 	logger, metrics := slog.New(slog.DiscardHandler), serve.NewMetrics()
 	s.counts = newCounter(s.store, counterConfig{Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget}, logger, metrics)
 	letters := newDeadLetters(s.store, s.broker, cfg.CommitBudget, logger, metrics)
-	s.API.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Ask: s.counts.Ping}}, logger, metrics).Handler()
+	s.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Ask: s.counts.Ping}}, logger, metrics).Handler()
 	return s
 }
 
 func delivered(id, data string) string {
-	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"chat-service","type":"MessageSent","time":"2026-01-02T12:00:00Z","datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub","traceid":"","traceparent":"","tracestate":"","data":%s}`, id, data)
+	return fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"chat-service","type":"MessageSent","time":"1999-12-31T12:00:00Z","datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub","traceid":"","traceparent":"","tracestate":"","data":%s}`, id, data)
 }
 
 const sentByAlice = `{"event_type":"MessageSent","user_id":"alice"}`
@@ -72,6 +76,7 @@ func TestWalkThrough(t *testing.T) {
 	s.Expect(t, "POST", "/messages", `{"event_type":"OtherEvent","user_id":"bob"}`, 200, `{"status":"ignored","reason":"event_type is not MessageSent"}`)
 	s.Expect(t, "POST", "/messages", `{"event_type":"MessageSent"}`, 200, `{"status":"ignored","reason":"user_id is missing"}`)
 	s.Expect(t, "GET", "/analytics/bob", "", 200, `{"message_count":3}`)
+	s.Expect(t, "POST", "/analytics/bob/initialize", `{"message_count": 4.0}`, 200, `{"status":"success","user_id":"bob","message_count":4}`)
 }
 
 func TestDelivery(t *testing.T) {
@@ -98,6 +103,8 @@ func TestIdempotencyKeys(t *testing.T) {
 		s.Expect(t, "POST", "/analytics/bob/increment", "", 200, `{"user_id":"bob","message_count":1}`, "Idempotency-Key", "k")
 	}
 	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":1}`)
+	s.Expect(t, "POST", "/analytics/carol/initialize?message_count=5", "", 200, `{"status":"success","user_id":"carol","message_count":5}`, "Idempotency-Key", "k")
+	s.Expect(t, "POST", "/analytics/carol/initialize?message_count=9", "", 200, `{"status":"success","user_id":"carol","message_count":5}`, "Idempotency-Key", "k")
 }
 
 // TestPoisonIsDropped holds that what can never be handled is dropped to the
@@ -111,6 +118,8 @@ func TestPoisonIsDropped(t *testing.T) {
 		"numeric type":      delivered("1", `{"event_type":1,"user_id":"alice"}`),
 		"unknown type":      delivered("1", `{"event_type":"X","user_id":"alice"}`),
 		"double-wrapped":    delivered("1", delivered("2", sentByAlice)),
+		"no time":           strings.Replace(delivered("1", sentByAlice), `"time":"1999-12-31T12:00:00Z",`, "", 1),
+		"time to come":      strings.Replace(delivered("1", sentByAlice), `1999-12-31`, "9026-01-02", 1),
 		"user of dots":      delivered("1", `{"event_type":"MessageSent","user_id":".."}`),
 		"user with newline": delivered("1", `{"event_type":"MessageSent","user_id":"a\r\nb"}`),
 		"user too long":     delivered("1", `{"event_type":"MessageSent","user_id":"`+strings.Repeat("a", 1024)+`"}`),
@@ -161,7 +170,10 @@ func TestBadInputChangesNothing(t *testing.T) {
 		"event broken":          {"/messages", `{"event_type":`, 422, "not valid JSON"},
 		"event numeric type":    {"/messages", `{"event_type":1,"user_id":"alice"}`, 422, "must be strings"},
 		"event bad user":        {"/messages", `{"event_type":"MessageSent","user_id":"a\u0000b"}`, 422, "control characters"},
-		"event too large":       {"/messages", `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, "1048576"},
+		"event too large":       {"/messages", `{"x":"` + strings.Repeat("a", 6<<20) + `"}`, 413, "6291456"},
+		"count in another case": {"/analytics/alice/initialize", `{"Message_Count":42}`, 422, "missing"},
+		"body too large":        {"/analytics/alice/initialize", `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, "1048576"},
+		"count 1e400":           {"/analytics/alice/initialize", `{"message_count":1e400}`, 422, "message_count"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -215,16 +227,12 @@ func TestAnUnreachableStoreIsNamedAndNever0(t *testing.T) {
 func TestDeadLetters(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	raw := func(published string) string {
-		body, _ := json.Marshal(map[string]any{"specversion": "1.0", "id": "x", "source": "s", "type": "t", "topic": "deadletters", "data_base64": []byte(published)})
-		return string(body)
-	}
 	s.Expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
 	event := delivered("1", sentByAlice)
 	for range 2 { // a copy is the same letter
-		s.Expect(t, "POST", "/deadletters", raw(event), 200, `{"status":"SUCCESS"}`)
+		s.Expect(t, "POST", "/deadletters", rawDelivery(event), 200, `{"status":"SUCCESS"}`)
 	}
-	s.Expect(t, "POST", "/deadletters", raw("no JSON at all"), 200, `{"status":"SUCCESS"}`)
+	s.Expect(t, "POST", "/deadletters", rawDelivery("no JSON at all"), 200, `{"status":"SUCCESS"}`)
 
 	var list struct{ DeadLetters []letter }
 	if err := json.Unmarshal(s.Send("GET", "/deadletters", "").Body.Bytes(), &list); err != nil || len(list.DeadLetters) != 2 {
@@ -235,7 +243,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("letters are %+v", list.DeadLetters)
 	}
 	s.Expect(t, "POST", "/deadletters/nope/replay", "", 404, `{"detail":"Dead letter not found"}`)
-	s.Expect(t, "POST", "/deadletters/"+bad.ID+"/replay", "", 409, `{"detail":"The event names no topic of this service and cannot be replayed: not valid JSON"}`)
+	s.Expect(t, "POST", "/deadletters/"+bad.ID+"/replay", "", 409, `{"detail":"The event is too large to be kept, or names no topic of this service, and cannot be replayed: not valid JSON"}`)
 
 	s.broker.err = errors.New("no broker")
 	if rec := s.Send("POST", "/deadletters/"+good.ID+"/replay", ""); rec.Code != 503 {
@@ -250,6 +258,66 @@ func TestDeadLetters(t *testing.T) {
 	s.Expect(t, "GET", "/deadletters", "", 200, `{"deadletters":[]}`)
 }
 
+func rawDelivery(published string) string {
+	body, _ := json.Marshal(map[string]any{"specversion": "1.0", "id": "x", "source": "s", "type": "t", "topic": "deadletters", "data_base64": []byte(published)})
+	return string(body)
+}
+
+func (s *service) letters(t *testing.T) []letter {
+	t.Helper()
+	var list struct{ DeadLetters []letter }
+	if err := json.Unmarshal(s.Send("GET", "/deadletters", "").Body.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list.DeadLetters
+}
+
+// TestAReplayedLetterThatComesBackStays holds that an event which fails again,
+// however soon, is not forgotten.
+func TestAReplayedLetterThatComesBackStays(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	event := delivered("1", `{"event_type":"Unknown","user_id":"alice"}`)
+	s.Expect(t, "POST", "/deadletters", rawDelivery(event), 200, `{"status":"SUCCESS"}`)
+	s.broker.onPublish = func() { s.Expect(t, "POST", "/deadletters", rawDelivery(event), 200, `{"status":"SUCCESS"}`) }
+	id := s.letters(t)[0].ID
+	s.Expect(t, "POST", "/deadletters/"+id+"/replay", "", 200, `{"status":"replayed","id":"`+id+`"}`)
+	if n := len(s.letters(t)); n != 1 {
+		t.Errorf("%d letters are left; want the one that came back", n)
+	}
+}
+
+// TestDeadLettersNeverHoldUpDelivery holds that everything which may arrive on
+// the topic is acknowledged: else it would be delivered for ever.
+func TestDeadLettersNeverHoldUpDelivery(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	accepted := func(published string) {
+		t.Helper()
+		rec := s.Send("POST", "/deadletters", rawDelivery(published))
+		if rec.Code != 200 || !strings.Contains(rec.Body.String(), `"status":"SUCCESS"`) {
+			t.Fatalf("%.50q is answered %d %.200s", published, rec.Code, rec.Body)
+		}
+	}
+	accepted("")
+	accepted(`{"x":"` + strings.Repeat("a", 1<<20) + `"}`)
+	accepted(strings.Repeat("\xff", 1<<20))
+	for _, l := range s.letters(t) {
+		if l.Event != nil || l.Raw != nil {
+			t.Errorf("a letter of %d bytes is kept whole", l.Size)
+		}
+		if rec := s.Send("POST", "/deadletters/"+l.ID+"/replay", ""); rec.Code != 409 {
+			t.Errorf("replaying a letter of %d bytes answers %d", l.Size, rec.Code)
+		}
+	}
+	for i := range 10 {
+		accepted(fmt.Sprintf(`{"n":%d,"x":%q}`, i, strings.Repeat("a", 250<<10)))
+	}
+	if n, stored := len(s.letters(t)), len(s.store.values[contract.DeadLettersKey]); n < 8 || n > 12 || stored > 3<<20 {
+		t.Errorf("%d letters of %d bytes are kept; want as many as fit", n, stored)
+	}
+}
+
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	apitest.Golden(t, "openapi.json", newService(t).Send("GET", "/openapi.json", "").Body.Bytes())
@@ -257,7 +325,7 @@ func TestOpenAPI(t *testing.T) {
 
 func TestConfigNamesTheVariable(t *testing.T) {
 	t.Parallel()
-	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "SHUTDOWN_GRACE=0s", "DEDUP_WINDOW=1s", "DEDUP_CAP=1", "COMMIT_BUDGET=1m"} {
+	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "SHUTDOWN_GRACE=0s", "DEDUP_WINDOW=1s", "DEDUP_CAP=1", "DEDUP_CAP=200000", "COMMIT_BUDGET=1m"} {
 		name, _, _ := strings.Cut(assignment, "=")
 		if _, err := parseConfig([]string{assignment}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v; want an error that names %s", assignment, err, name)

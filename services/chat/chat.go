@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"daca/services/chat/agent"
@@ -43,7 +45,7 @@ type chatInput struct {
 		UserID   contract.UserID `json:"user_id"`
 		Text     string          `json:"text" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" example:"Hello, how are you?"`
 		Metadata *metadataInput  `json:"metadata,omitempty"`
-		Tags     []string        `json:"tags,omitempty" maxItems:"100" example:"[\"greeting\"]"`
+		Tags     tags            `json:"tags,omitempty"`
 	}
 }
 
@@ -51,6 +53,35 @@ type metadataInput struct {
 	Timestamp *timestamp `json:"timestamp,omitempty"`
 	SessionID string     `json:"session_id,omitempty" maxLength:"256" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" doc:"Comes back in the answer; made where it is missing."`
 }
+
+// tags are texts that the client attaches. Their types are checked here rather
+// than by the schema, which would report each of a million wrong ones.
+type tags struct{ given []json.RawMessage }
+
+const maxTags = 100
+
+// Schema implements huma.SchemaProvider.
+func (tags) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{
+		Type: huma.TypeArray, MaxItems: new(maxTags), Items: &huma.Schema{Description: "A text."},
+		Nullable: true, Examples: []any{[]string{"greeting"}},
+	}
+	s.PrecomputeMessages()
+	return s
+}
+
+// Resolve implements huma.ResolverWithPath.
+func (t *tags) Resolve(huma.Context, *huma.PathBuffer) (errs []error) {
+	for i, tag := range t.given[:min(len(t.given), maxTags)] {
+		if tag[0] != '"' {
+			errs = append(errs, &serve.Invalid{Type: "string_type", Loc: []any{"body", "tags", i}, Msg: "Input should be a valid string", Input: tag})
+		}
+	}
+	return errs
+}
+
+// UnmarshalJSON keeps the items for Resolve to look at.
+func (t *tags) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &t.given) }
 
 type chatOutput struct {
 	Body struct {

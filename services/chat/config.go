@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"net/url"
+	"strings"
 	"time"
+	"unicode"
 
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
@@ -53,9 +55,16 @@ func parseConfig(environ []string) (config, error) {
 	if err := serve.ParseEnv(&cfg, environ); err != nil {
 		return config{}, err
 	}
+	// Secrets that come from files end in a newline.
+	cfg.OpenAIKey, cfg.GeminiKey = strings.TrimSpace(cfg.OpenAIKey), strings.TrimSpace(cfg.GeminiKey)
+	cfg.OpenAIModel = strings.TrimSpace(cfg.OpenAIModel)
 	cfg.chooseProvider()
 	baseURL, err := url.Parse(cfg.OpenAIBaseURL)
+	origins, originsOK := serve.Origins(cfg.CORSOrigins)
+	cfg.CORSOrigins = origins
 	return cfg, errors.Join(
+		serve.Require(originsOK, "CORS_ORIGINS", "origins such as http://localhost:3000, separated by commas, or none"),
+		serve.Require(cfg.DaprEndpoint == "" || serve.IsHostPort(cfg.DaprEndpoint), "DAPR_GRPC_ENDPOINT", "host:port"),
 		serve.Require(cfg.Port > 0 && cfg.Port < 65536, "PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.DaprPort > 0 && cfg.DaprPort < 65536, "DAPR_GRPC_PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "at least 1024"),
@@ -63,7 +72,8 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.AnalyticsTimeout > 0, "ANALYTICS_TIMEOUT", "a duration above 0"),
 		serve.Require(cfg.OpenAIKey != "" || cfg.OpenAIBaseURL != "", "OPENAI_API_KEY, OPENAI_BASE_URL or GEMINI_API_KEY",
 			"set: the service needs a model"),
-		serve.Require(cfg.OpenAIBaseURL == "" || err == nil && baseURL.Host != "", "OPENAI_BASE_URL", "a URL such as http://localhost:11434/v1"),
+		serve.Require(cfg.OpenAIBaseURL == "" || err == nil && baseURL.Host != "" && (baseURL.Scheme == "http" || baseURL.Scheme == "https"), "OPENAI_BASE_URL", "a URL such as http://localhost:11434/v1"),
+		serve.Require(!strings.ContainsFunc(cfg.OpenAIKey, unicode.IsControl), "OPENAI_API_KEY or GEMINI_API_KEY", "a key on one line"),
 		serve.Require(cfg.MaxTurns > 0, "MAX_TURNS", "at least 1"),
 		serve.Require(cfg.ModelTimeout > 0, "MODEL_TIMEOUT", "a duration above 0"),
 		serve.Require(cfg.ToolTimeout > 0, "TOOL_TIMEOUT", "a duration above 0"),

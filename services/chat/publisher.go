@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -30,9 +30,9 @@ type publisher struct {
 	budget time.Duration
 	logger *slog.Logger
 
-	outcome  serve.Outcome // of the last attempt to publish
-	spooling atomic.Bool   // the broker failed, and the spool is not empty
-	wake     chan struct{} // the spool has something
+	outcome serve.Outcome // of the last attempt to publish
+	failing topics        // which the broker did not take, and which are spooled
+	wake    chan struct{} // the spool has something
 
 	published prometheus.Counter
 	spooled   prometheus.Counter
@@ -61,7 +61,7 @@ func (p *publisher) Publish(ctx context.Context, event contract.Event) error {
 	}
 	topic := event.Type.Topic()
 	publishErr := errors.New("the broker has been failing: earlier events wait in the spool")
-	if !p.spooling.Load() { // else do not make everybody wait for the budget
+	if !p.failing.has(topic) { // else do not make everybody wait for the budget
 		if publishErr = p.try(ctx, topic, encoded); publishErr == nil {
 			return nil
 		}
@@ -70,7 +70,7 @@ func (p *publisher) Publish(ctx context.Context, event contract.Event) error {
 		return errors.Join(publishErr, err)
 	}
 	p.spooled.Inc()
-	p.spooling.Store(true)
+	p.failing.add(topic)
 	p.logger.WarnContext(ctx, "event spooled: it is published when the broker takes it again",
 		"event_id", event.ID, "dependency", contract.PubSub, "error", publishErr)
 	p.wakeUp()
@@ -120,32 +120,65 @@ func (p *publisher) Drain(ctx context.Context) {
 	}
 }
 
-// flush publishes all that is spooled, oldest first, and stops at the first
-// failure. An event is removed after the broker has it.
+// flush publishes all that is spooled, oldest first. After a failure it goes on
+// with the other topics only, so that none waits for another. An event is removed
+// after the broker has it.
 func (p *publisher) flush(ctx context.Context) error {
-	for n := 0; ; n++ {
-		key, event, err := p.spool.First()
-		if err != nil {
-			return err
-		}
-		if key == nil {
-			p.spooling.Store(false)
-			if n > 0 {
-				p.logger.InfoContext(ctx, "spool published", "events", n)
-			}
-			return nil
+	var failure error
+	failed, published := map[string]bool{}, 0
+	key, event, err := p.spool.After(nil)
+	for ; err == nil && key != nil; key, event, err = p.spool.After(key) {
+		if failed[event.Topic] {
+			continue
 		}
 		attempt, cancel := context.WithTimeout(ctx, p.budget)
-		err = p.outcome.Record(p.broker.Publish(attempt, event.Topic, event.Event))
+		publishErr := p.outcome.Record(p.broker.Publish(attempt, event.Topic, event.Event))
 		cancel()
-		if err != nil {
-			return err
+		if publishErr != nil {
+			failure, failed[event.Topic] = publishErr, true
+			continue
 		}
+		published++
 		p.published.Inc()
 		if err := p.spool.Remove(key); err != nil {
 			return err
 		}
 	}
+	if err != nil {
+		return err
+	}
+	p.failing.only(failed)
+	if published > 0 {
+		p.logger.InfoContext(ctx, "published from the spool", "events", published)
+	}
+	return failure
+}
+
+// topics is a set of topics, for concurrent use.
+type topics struct {
+	mu  sync.Mutex
+	all map[string]bool
+}
+
+func (t *topics) has(topic string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.all[topic]
+}
+
+func (t *topics) add(topic string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == nil {
+		t.all = map[string]bool{}
+	}
+	t.all[topic] = true
+}
+
+func (t *topics) only(topics map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = topics
 }
 
 // Close tries once more to publish what is spooled and closes the spool. What

@@ -148,3 +148,25 @@ func TestSpoolIsForOneProcess(t *testing.T) {
 		t.Errorf("the second open = %v; want an error that names SPOOL_PATH", err)
 	}
 }
+
+// TestPublisherKeepsTopicsApart holds that a topic which the broker refuses does
+// not hold up another.
+func TestPublisherKeepsTopicsApart(t *testing.T) {
+	t.Parallel()
+	b := &fakeBroker{refused: contract.TopicUsers}
+	p := testPublisher(t, b, filepath.Join(t.TempDir(), "spool.db"))
+	stop := drain(p)
+	registered := messageOf("alice", 0)
+	registered.Type = contract.UserRegistered
+	if err := p.Publish(t.Context(), registered); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := p.Publish(t.Context(), messageOf("alice", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the messages are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 1 })
+	stop()
+	_ = p.Close(t.Context())
+}

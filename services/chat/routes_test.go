@@ -41,6 +41,7 @@ type fakeBroker struct {
 	mu        sync.Mutex
 	published []contract.Event
 	err       error
+	refused   string // a topic
 }
 
 func (b *fakeBroker) Publish(ctx context.Context, topic string, event []byte) error {
@@ -48,6 +49,9 @@ func (b *fakeBroker) Publish(ctx context.Context, topic string, event []byte) er
 	defer b.mu.Unlock()
 	if b.err != nil {
 		return b.err
+	}
+	if topic == b.refused {
+		return errors.New("topic not allowed")
 	}
 	want := contract.MessageSent
 	if topic == contract.TopicUsers {
@@ -225,7 +229,8 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		"text of 1 MiB":           {valid("text", `"`+strings.Repeat("a", 1<<20)+`"`), 413, "1048576"},
 		"user a number":           {valid("user_id", `7`), 422, "string_type"},
 		"user empty":              {valid("user_id", `""`), 422, "string_too_short"},
-		"user in another case":    {`{"User_ID":"bob","text":"hi"}`, 422, "user_id"},
+		"user in another case":    {`{"User_ID":"bob","text":"hi"}`, 422, `"missing","loc":["body","user_id"]`},
+		"text in another case":    {`{"user_id":"bob","TEXT":"hi"}`, 422, `"missing","loc":["body","text"]`},
 		"user of dots":            {valid("user_id", `".."`), 422, "user id"},
 		"user with CR/LF":         {valid("user_id", `"a\r\nb"`), 422, "user id"},
 		"user of 1 KiB":           {valid("user_id", `"`+strings.Repeat("a", 1024)+`"`), 422, "string_too_long"},
@@ -234,6 +239,7 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		"timestamp true":          {valid("metadata", `{"timestamp":true}`), 422, "datetime_from_date_parsing"},
 		"session a number":        {valid("metadata", `{"session_id":7}`), 422, "string_type"},
 		"tags text":               {valid("tags", `"x"`), 422, "list_type"},
+		"a million wrong tags":    {valid("tags", "["+strings.Repeat("1,", 400_000)+"1]"), 422, "too_long"},
 		"tag a number":            {valid("tags", `["a",7]`), 422, `["body","tags",1]`},
 		"user given twice":        {`{"user_id":"bob","user_id":"eve","text":"hi"}`, 422, "json_invalid"},
 		"idempotency key too big": {"", 422, "detail"},
@@ -247,6 +253,9 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 			}
 			if len(s.broker.events()) != 0 || s.spool.Len() != 0 {
 				t.Error("it was counted")
+			}
+			if rec.Body.Len() > 20_000 {
+				t.Errorf("the answer has %d bytes", rec.Body.Len())
 			}
 		})
 	}
@@ -345,7 +354,7 @@ func TestOpenAPI(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "OPENAI_BASE_URL=nonsense", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s"} {
+	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "OPENAI_BASE_URL=nonsense", "OPENAI_BASE_URL=ftp://x", "CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s"} {
 		name, _, _ := strings.Cut(assignment, "=")
 		if _, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v; want an error that names %s", assignment, err, name)
@@ -360,6 +369,7 @@ func TestConfig(t *testing.T) {
 		want    provider
 	}{
 		{[]string{"OPENAI_API_KEY=o"}, provider{"o", "", "gpt-4o"}},
+		{[]string{"OPENAI_API_KEY= o\n"}, provider{"o", "", "gpt-4o"}},
 		{[]string{"GEMINI_API_KEY=g"}, provider{"g", geminiBaseURL, geminiModel}},
 		{[]string{"GEMINI_API_KEY=g", "OPENAI_API_KEY=o"}, provider{"o", "", "gpt-4o"}},
 		{[]string{"GEMINI_API_KEY=g", "OPENAI_MODEL=gemini-2.5-pro"}, provider{"g", geminiBaseURL, "gemini-2.5-pro"}},

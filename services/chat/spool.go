@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -66,20 +67,25 @@ func (s *spool) Add(topic string, event []byte) error {
 	return nil
 }
 
-// First returns the oldest event and the key to remove it by; nil without one.
-func (s *spool) First() (key []byte, event spooled, err error) {
+// After returns the oldest event that was added after the one under the key, and
+// its own key; nil if there is none. The oldest of all comes after nil.
+func (s *spool) After(key []byte) (next []byte, event spooled, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		k, v := tx.Bucket(spoolBucket()).Cursor().First()
+		cursor := tx.Bucket(spoolBucket()).Cursor()
+		k, v := cursor.Seek(key)
+		if key != nil && bytes.Equal(k, key) {
+			k, v = cursor.Next()
+		}
 		if k == nil {
 			return nil
 		}
-		key = append([]byte{}, k...)
+		next = bytes.Clone(k)
 		return json.Unmarshal(v, &event)
 	})
 	if err != nil {
 		return nil, spooled{}, fmt.Errorf("reading the spool %s: %w", s.db.Path(), err)
 	}
-	return key, event, nil
+	return next, event, nil
 }
 
 // Remove forgets the event under the key.

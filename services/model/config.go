@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,17 +27,14 @@ func parseConfig(environ []string) (config, error) {
 	if err := serve.ParseEnv(&cfg, environ); err != nil {
 		return config{}, err
 	}
+	origins, originsOK := serve.Origins(cfg.CORSOrigins)
+	cfg.CORSOrigins = origins
 	return cfg, errors.Join(
 		serve.Require(cfg.Port >= 0 && cfg.Port < 65536, "PORT", "a port up to 65535, or 0 for a free one"),
 		serve.Require(cfg.ShutdownGrace > 0, "SHUTDOWN_GRACE", "a duration above 0"),
-		serve.Require(!slices.ContainsFunc(cfg.CORSOrigins, notOrigin), "CORS_ORIGINS", "origins such as http://localhost:3000, separated by commas"),
+		serve.Require(originsOK, "CORS_ORIGINS", "origins such as http://localhost:3000, separated by commas, or none"),
 		serve.Require(!strings.ContainsFunc(cfg.APIKey, notInKeys), "MODEL_API_KEY", "a key without blanks, in ASCII"),
 	)
-}
-
-func notOrigin(s string) bool {
-	u, err := url.Parse(s)
-	return s != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "")
 }
 
 func notInKeys(r rune) bool { return r <= ' ' || r > '~' }

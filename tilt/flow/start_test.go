@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"daca/tilt/stack"
 )
 
@@ -65,4 +67,29 @@ func TestWhatFailsTooOftenIsBuriedAndReplayed(t *testing.T) {
 	s.expect("POST", s.analytics[0].URL+"/deadletters/"+letters[0].ID+"/replay", "", 200, fmt.Sprintf(`{"status":"replayed","id":%q}`, letters[0].ID))
 	s.exactly(map[string]int{"cursed": 1, "alice": 1})
 	s.expect("GET", s.analytics[0].URL+"/deadletters", "", 200, `{"deadletters":[]}`)
+}
+
+// TestNothingIsDeliveredToAServiceThatIsNotReady holds what protects events from
+// the dead letters during a long outage of the store: the sidecar delivers only
+// while /readyz says that the service can count.
+func TestNothingIsDeliveredToAServiceThatIsNotReady(t *testing.T) {
+	t.Parallel()
+	m := &meter{target: 1}
+	s := start(t, options{before: m.wrap})
+	m.set(true, false)
+	s.paused()
+	for i := range 5 {
+		s.publish("alice", fmt.Sprint(i))
+	}
+	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	t.Cleanup(func() { _ = client.Close() })
+	s.eventually(func() bool {
+		n, err := client.XLen(t.Context(), "messages").Result()
+		return err == nil && n == 5
+	}, func() string { return "the events are not in the broker" })
+	if n := m.deliveries(); n != 0 {
+		t.Errorf("%d events were delivered to a service that is not ready", n)
+	}
+	m.set(false, false)
+	s.exactly(map[string]int{"alice": 5})
 }

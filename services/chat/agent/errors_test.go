@@ -22,6 +22,8 @@ func TestFailuresOfTheModel(t *testing.T) {
 		"wrong key":              {Config{APIKey: "sk-wrong"}, Unauthorized, 401, 0, "status 401"},
 		"forbidden":              {Config{Model: "offline?status=403"}, Unauthorized, 403, 0, "status 403"},
 		"rate limit":             {Config{Model: "offline?status=429&retry_after=7"}, RateLimited, 429, 7 * time.Second, "after 7s"},
+		"rate limit, plainly":    {Config{Model: "offline?status=429&retry_after=7&body=plain"}, RateLimited, 429, 7 * time.Second, "after 7s"},
+		"wrong key, plainly":     {Config{Model: "offline?status=401&body=plain"}, Unauthorized, 401, 0, "status 401"},
 		"rate limit, no hint":    {Config{Model: "offline?status=429"}, RateLimited, 429, 0, "status 429"},
 		"overload":               {Config{Model: "offline?status=503&retry_after=3"}, Unavailable, 503, 3 * time.Second, "status 503"},
 		"internal error":         {Config{Model: "offline?status=500&retry_after=3"}, Unavailable, 500, 0, "status 500"},

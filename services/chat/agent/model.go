@@ -7,11 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/sashabaranov/go-openai"
 )
+
+// maxToolCalls bounds what one turn may start at once.
+const maxToolCalls = 128
 
 // conversation is the dialogue of one Run with the model.
 type conversation struct {
@@ -50,6 +54,9 @@ func (c *conversation) ask(ctx context.Context, messages []openai.ChatCompletion
 	said := answer.Choices[0].Message
 	if len(said.ToolCalls) == 0 && strings.TrimSpace(textOf(said)) == "" {
 		return said, &Error{Kind: Unavailable, cause: "the answer is empty"}
+	}
+	if len(said.ToolCalls) > maxToolCalls {
+		return said, &Error{Kind: Unavailable, cause: fmt.Sprintf("the answer has %d tool calls", len(said.ToolCalls))}
 	}
 	c.identify(said.ToolCalls)
 	return said, nil
@@ -96,10 +103,10 @@ func (c *conversation) failure(ctx context.Context, err error) *Error {
 		certErr    *tls.CertificateVerificationError
 	)
 	switch {
+	case errors.As(err, &requestErr): // it may wrap an APIError that is empty
+		words = string(requestErr.Body)
 	case errors.As(err, &apiErr):
-		failure.Status, words = apiErr.HTTPStatusCode, apiErr.Message
-	case errors.As(err, &requestErr):
-		failure.Status, words = requestErr.HTTPStatusCode, string(requestErr.Body)
+		words = apiErr.Message
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		failure.Kind, failure.cause = Timeout, "no answer in time"
 	case !c.wire.sent:
@@ -113,7 +120,9 @@ func (c *conversation) failure(ctx context.Context, err error) *Error {
 	default:
 		failure.cause = "the connection broke before there was an answer"
 	}
-	if failure.Status != 0 {
+	// go-openai knows the status only where the body has OpenAI's shape.
+	if c.wire.status >= http.StatusBadRequest {
+		failure.Status = c.wire.status
 		failure.Kind, failure.cause = kindOf(failure.Status), fmt.Sprintf("the provider answered status %d", failure.Status)
 	}
 	c.agent.cfg.Logger.WarnContext(ctx, "asking the model failed", "error", failure, "details", c.redact(words))

@@ -23,8 +23,9 @@ type wire struct {
 	http *http.Client
 
 	// Of the latest request: whether it left, whether an answer began, and the
-	// answer's Retry-After.
+	// answer's status and Retry-After.
 	sent, answered bool
+	status         int
 	retryAfter     time.Duration
 
 	extras [][]json.RawMessage // by turn with tool calls, and call
@@ -35,13 +36,13 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	if err := w.restore(req); err != nil {
 		return nil, fmt.Errorf("restoring extra_content: %w", err)
 	}
-	w.sent, w.answered, w.retryAfter = true, false, 0
+	w.sent, w.answered, w.status, w.retryAfter = true, false, 0, 0
 	res, err := w.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	w.answered = true
+	w.answered, w.status = true, res.StatusCode
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
 		w.retryAfter = parseRetryAfter(res.Header.Get("Retry-After"), time.Now())
 	}

@@ -93,6 +93,10 @@ func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	if !jsontext.Value(body).IsValid() {
 		return Event{}, errors.New("not valid JSON")
 	}
+	body, err := normalise(body)
+	if err != nil {
+		return Event{}, err
+	}
 	var ce event.Event
 	if err := json.Unmarshal(body, &ce); err != nil {
 		return Event{}, fmt.Errorf("not a CloudEvent: %w", err)
@@ -103,8 +107,8 @@ func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	if ce.DataBase64 {
 		return Event{}, errors.New("the data is binary; expected a JSON object")
 	}
-	if t := ce.DataContentType(); t != "" && t != event.ApplicationJSON {
-		return Event{}, fmt.Errorf("the data is %q; expected %s", t, event.ApplicationJSON)
+	if ce.Time().IsZero() {
+		return Event{}, errors.New("the event has no time, by which copies of it are told from new ones")
 	}
 	e, err := DecodeBareEvent(ce.Data())
 	if err != nil {
@@ -118,6 +122,27 @@ func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	}
 	e.ID, e.Time = ce.ID(), ce.Time().Truncate(time.Millisecond)
 	return e, nil
+}
+
+// normalise writes the content type of the data as the CloudEvents SDK knows
+// JSON: without parameters, in lower case, and not by a +json suffix. It refuses
+// what is not JSON.
+func normalise(body []byte) ([]byte, error) {
+	var envelope map[string]json.RawMessage
+	if err := json.Unmarshal(body, &envelope); err != nil {
+		return nil, errors.New("not a CloudEvent: not a JSON object")
+	}
+	var given string
+	_ = json.Unmarshal(envelope["datacontenttype"], &given)
+	if given == "" || envelope["data"] == nil {
+		return body, nil // absent means JSON; all else is for the SDK to refuse
+	}
+	mediaType, _, err := mime.ParseMediaType(given)
+	if err != nil || mediaType != event.ApplicationJSON && !strings.HasSuffix(mediaType, "+json") {
+		return nil, fmt.Errorf("the data is %q; expected %s", given, event.ApplicationJSON)
+	}
+	envelope["datacontenttype"] = json.RawMessage(`"` + event.ApplicationJSON + `"`)
+	return json.Marshal(envelope)
 }
 
 // DecodeBareEvent reads {"event_type","user_id"} without an envelope: the event

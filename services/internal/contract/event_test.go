@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestEventSurvivesItsEnvelope(t *testing.T) {
 func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 	t.Parallel()
 	envelope := func(data string) string {
-		return `{"specversion":"1.0","id":"1","source":"s","type":"t",` + data + `}`
+		return `{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z",` + data + `}`
 	}
 	good := `"data":{"event_type":"MessageSent","user_id":"alice"}`
 	for name, tc := range map[string]struct{ body, want string }{
@@ -46,6 +47,7 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 		"no specversion":    {`{"id":"1","source":"s","type":"t",` + good + `}`, "specversion"},
 		"no id":             {`{"specversion":"1.0","source":"s","type":"t",` + good + `}`, "id"},
 		"numeric id":        {`{"specversion":"1.0","id":1,"source":"s","type":"t",` + good + `}`, "CloudEvent"},
+		"no time":           {`{"specversion":"1.0","id":"1","source":"s","type":"t",` + good + `}`, "no time"},
 		"no data":           {envelope(`"subject":"x"`), "data"},
 		"data is a string":  {envelope(`"data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "data: not a JSON object"},
 		"data is text":      {envelope(`"datacontenttype":"text/plain","data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "text/plain"},
@@ -67,5 +69,15 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 				t.Errorf("DecodeCloudEvent(%s) = %+v, %v; want an error with %q", tc.body, e, err, tc.want)
 			}
 		})
+	}
+}
+
+func TestDecodeCloudEventTakesEveryJSON(t *testing.T) {
+	t.Parallel()
+	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON", "application/vnd.daca+json"} {
+		body := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z","datacontenttype":%q,"data":{"event_type":"MessageSent","user_id":"alice"}}`, contentType)
+		if e, err := DecodeCloudEvent([]byte(body), MessageSent); err != nil || e.UserID != "alice" {
+			t.Errorf("%s: %+v, %v", contentType, e, err)
+		}
 	}
 }

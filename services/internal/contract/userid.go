@@ -16,7 +16,7 @@ const MaxUserIDLength = 256
 // userIDPattern demands one character that is neither a dot nor a blank, and
 // forbids control characters. "." and ".." cannot be addressed: every URL
 // library resolves them, percent-encoded or not.
-const userIDPattern = `^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f.\s][^\x00-\x1f\x7f-\x9f]*$`
+const userIDPattern = `^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f.\p{Z}][^\x00-\x1f\x7f-\x9f]*$`
 
 var wellFormedUserID = regexp.MustCompile(userIDPattern)
 

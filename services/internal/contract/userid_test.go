@@ -15,7 +15,7 @@ func TestUserIDValidate(t *testing.T) {
 			t.Errorf("UserID(%q).Validate() = %v; want it accepted", id, err)
 		}
 	}
-	for _, id := range []UserID{"", ".", "..", "...", " ", " . ", "\t", "a\r\nb", "a\x00b", "a\x7f", "a\u0085b", "\xff", UserID(strings.Repeat("ü", MaxUserIDLength+1))} {
+	for _, id := range []UserID{"", "\u00a0", "\u3000.", ".", "..", "...", " ", " . ", "\t", "a\r\nb", "a\x00b", "a\x7f", "a\u0085b", "\xff", UserID(strings.Repeat("ü", MaxUserIDLength+1))} {
 		if err := id.Validate(); err == nil {
 			t.Errorf("UserID(%q).Validate() = nil; want it refused", id)
 		}

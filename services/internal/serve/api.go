@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,6 +53,7 @@ type API struct {
 // /metrics and /version, and everything unknown with FastAPI's 404 and 405.
 func New(opts Options) *API {
 	gin.SetMode(gin.ReleaseMode)
+	strictCasing()
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
@@ -76,6 +78,13 @@ func New(opts Options) *API {
 	return a
 }
 
+// strictCasing makes Huma look for required names in their own case, as the
+// decoder does: else a name in another case would count as there, and be read as
+// absent. Huma has no other place for it than a package variable.
+//
+//nolint:gochecknoglobals // see above
+var strictCasing = sync.OnceFunc(func() { huma.ValidateStrictCasing = true })
+
 // Handler returns the API with cross-origin requests answered as configured.
 func (a *API) Handler() http.Handler {
 	if len(a.opts.CORSOrigins) == 0 {
@@ -93,7 +102,9 @@ func (a *API) Handler() http.Handler {
 // Register adds an operation to the API and its description. The operation's
 // errors are documented with Responses and answered by returning an *Error.
 func Register[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
-	op.MaxBodyBytes = a.opts.MaxBodyBytes
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = a.opts.MaxBodyBytes
+	}
 	op.Metadata = map[string]any{fieldOrderKey: fieldOrder(typeOf[I]())}
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
@@ -159,7 +170,7 @@ func (a *API) fastAPIErrors(ctx huma.Context, _ string, v any) (any, error) {
 	ctx.SetHeader("Content-Type", "application/json")
 	switch model.Status {
 	case http.StatusRequestEntityTooLarge:
-		return NewError(model.Status, fmt.Sprintf("Request body is too large; the limit is %d bytes", a.opts.MaxBodyBytes)), nil
+		return NewError(model.Status, fmt.Sprintf("Request body is too large; the limit is %d bytes", ctx.Operation().MaxBodyBytes)), nil
 	case http.StatusUnsupportedMediaType:
 		return NewError(model.Status, fmt.Sprintf("Content type %q is not supported; send application/json", ctx.Header("Content-Type"))), nil
 	case http.StatusBadRequest:
@@ -167,15 +178,21 @@ func (a *API) fastAPIErrors(ctx huma.Context, _ string, v any) (any, error) {
 			c.status = http.StatusUnprocessableEntity
 		}
 	case http.StatusUnprocessableEntity:
+	case http.StatusInternalServerError: // of Huma's own there is but one
+		if c, ok := ctx.(*humaContext); ok {
+			c.status = http.StatusBadRequest
+		}
+		return NewError(http.StatusBadRequest, "The request body could not be read"), nil
 	default:
 		return NewError(model.Status, model.Detail), nil
 	}
 	if len(model.Errors) == 0 {
 		return &Error{Detail: missingBody()}, nil
 	}
-	invalid := make([]Invalid, len(model.Errors))
-	for i, detail := range model.Errors {
-		invalid[i] = invalidFrom(detail)
+	invalid := make([]Invalid, min(len(model.Errors), maxErrors))
+	for i := range invalid {
+		invalid[i] = invalidFrom(model.Errors[i])
+		invalid[i].Input = shortened(invalid[i].Input)
 	}
 	sortByField(invalid, ctx.Operation())
 	return &Error{Detail: invalid}, nil

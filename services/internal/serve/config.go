@@ -3,6 +3,8 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"reflect"
 	"strings"
 
@@ -41,4 +43,28 @@ func Require(ok bool, variable, must string) error {
 		return nil
 	}
 	return fmt.Errorf("environment variable %s must be %s", variable, must)
+}
+
+// Origins reads a list of origins that browsers may call from: "none" is an
+// empty list, "*" is every origin. ok is false if one of them is no origin such
+// as http://localhost:3000.
+func Origins(list []string) (origins []string, ok bool) {
+	for _, origin := range list {
+		origin = strings.TrimSpace(origin)
+		u, err := url.Parse(origin)
+		switch {
+		case origin == "none" && len(list) == 1:
+			return nil, true
+		case origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != ""):
+			return nil, false
+		}
+		origins = append(origins, origin)
+	}
+	return origins, true
+}
+
+// IsHostPort tells whether an address is host:port.
+func IsHostPort(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && host != "" && port != ""
 }

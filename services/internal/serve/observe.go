@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -54,6 +55,17 @@ func NewMetrics() *prometheus.Registry {
 	return r
 }
 
+// method is the request's method or, for one that HTTP does not know, "other":
+// clients must not be able to make new series.
+func method(c *gin.Context) string {
+	switch m := c.Request.Method; m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return m
+	}
+	return "other"
+}
+
 // observe counts, times and logs every request. Probes and documentation are
 // logged at debug level only.
 func (a *API) observe() gin.HandlerFunc {
@@ -66,7 +78,7 @@ func (a *API) observe() gin.HandlerFunc {
 		start := time.Now()
 		c.Next()
 		elapsed, status := time.Since(start), c.Writer.Status()
-		duration.WithLabelValues(c.Request.Method, route(c), strconv.Itoa(status)).Observe(elapsed.Seconds())
+		duration.WithLabelValues(method(c), route(c), strconv.Itoa(status)).Observe(elapsed.Seconds())
 
 		level := slog.LevelInfo
 		switch route(c) {

@@ -145,6 +145,21 @@ func location(path string) []any {
 	return loc
 }
 
+// Bounds of a 422, which must not be many times larger than the request.
+const (
+	maxErrors     = 100
+	maxInputBytes = 2048
+)
+
+// shortened replaces an input that is long as JSON by its beginning.
+func shortened(input any) any {
+	text, err := json.Marshal(input)
+	if err != nil || len(text) <= maxInputBytes {
+		return input
+	}
+	return strings.ToValidUTF8(string(text[:maxInputBytes]), "") + "…"
+}
+
 const fieldOrderKey = "fieldOrder"
 
 // fieldOrder numbers the fields of the Body of an operation's input type in the

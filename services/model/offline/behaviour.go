@@ -19,6 +19,7 @@ import (
 //	retry_after=7  send this Retry-After with the error
 //	hangup         close the connection without an answer
 //	fail_first=2   fail in this way, with status 500 unless told, two times only
+//	body=plain     with an error: answer {"error":"…"}, as some servers do
 //	body=broken    cut the answer off in the middle of its JSON
 //	body=empty     answer without choices
 //	body=blank     answer with text that is blank
@@ -80,7 +81,7 @@ func (b *behaviour) set(key, value string) error {
 		n, err := strconv.Atoi(value)
 		b.failFirst, ok = n, err == nil && n >= 0
 	case "body":
-		b.body, ok = value, slices.Contains([]string{"", "broken", "empty", "blank"}, value)
+		b.body, ok = value, slices.Contains([]string{"", "plain", "broken", "empty", "blank"}, value)
 	case "tools":
 		b.tools, ok = value, slices.Contains([]string{"", "parallel", "malformed", "unknown", "empty", "text", "noid", "gemini", "forever"}, value)
 	default:
@@ -118,7 +119,12 @@ func misbehave(w http.ResponseWriter, r *http.Request, b behaviour) {
 		w.Header().Set("Retry-After", b.retryAfter)
 	}
 	status := cmp.Or(b.status, http.StatusInternalServerError)
-	fail(w, newError(status, "told_to_fail", "The offline model was told to answer %d to the API key %s", status, bearer(r)))
+	e := newError(status, "told_to_fail", "The offline model was told to answer %d to the API key %s", status, bearer(r))
+	if b.body == "plain" {
+		answer(w, e.status, map[string]string{"error": e.Message})
+		return
+	}
+	fail(w, e)
 }
 
 func hangUp(w http.ResponseWriter) {
