@@ -17,7 +17,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Environ(), os.Stdout)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, contract.AnalyticsApp+":", err)
@@ -25,8 +25,15 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. It returns nil after an orderly stop.
-func run(ctx context.Context, environ []string, stdout io.Writer) error {
+// run serves until ctx ends. It returns nil after an orderly stop. With the
+// arguments check and URLs it only asks those, see serve.CheckURLs.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	if len(args) > 0 && args[0] == "check" {
+		return serve.CheckURLs(ctx, args[1:], stdout)
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("unknown argument %q; the configuration comes from the environment", args[0])
+	}
 	cfg, err := parseConfig(environ)
 	if err != nil {
 		return err

@@ -9,6 +9,12 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	// Images of the services hold nothing but one program: it brings the roots of
+	// TLS and the time zones along, for where the system has none.
+	_ "time/tzdata"
+
+	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 // Limits of a connection. There is no write timeout: an answer takes as long

@@ -1,0 +1,67 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	checkBudget = 30 * time.Second // for one URL
+	maxCheckLog = 500
+)
+
+// CheckURLs asks each URL until it answers 200 and prints a line for it. It
+// fails with the last answer of those that did not in time. The services offer
+// it as their subcommand check, for `helm test`: their images hold nothing else
+// that could make a request.
+func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
+	if len(urls) == 0 {
+		return errors.New("check: name one or more URLs")
+	}
+	var errs []error
+	for _, url := range urls {
+		retry := backoff.NewExponentialBackOff()
+		retry.MaxInterval = 2 * time.Second
+		body, err := backoff.Retry(ctx, func() (string, error) { return get(ctx, url) },
+			backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(checkBudget))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("check %s: %w", url, err))
+			continue
+		}
+		if _, err := fmt.Fprintf(stdout, "ok %s %s\n", url, body); err != nil {
+			return err
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// get returns the beginning of the body of a 200.
+func get(ctx context.Context, url string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", backoff.Permanent(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxCheckLog))
+	if err != nil {
+		return "", err
+	}
+	body := strings.TrimSpace(string(text))
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("answers %s: %s", resp.Status, body)
+	}
+	return body, nil
+}
