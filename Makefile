@@ -14,21 +14,23 @@ help: ## List the targets
 run: ## Start the suite on this machine; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/local ./tilt/local && exec $(BIN)/local
 
-test: prepare ## Run all tests: unit, HTTP surface, and flows through real Dapr
+test: prepare ## Run all tests: units, HTTP surface, charts, flows through real Dapr
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
+	$(GO) -C k8s test -timeout 10m $(TESTFLAGS) ./...
 
 bench: prepare ## Measure what exact counting costs, as ratios
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tilt/flow
 
 lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
+	cd k8s && $(BIN)/golangci-lint run --config ../.golangci.yaml ./...
 
 vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
 	$(BIN)/govulncheck ./...
 
 build: ## Build the services into bin/
-	$(GO) build -trimpath -ldflags "-s -w" -o $(BIN)/ ./services/chat ./services/analytics ./services/model
+	CGO_ENABLED=0 $(GO) build -tags nomsgpack -trimpath -ldflags "-s -w" -o $(BIN)/ ./services/chat ./services/analytics ./services/model
 
 prepare: # daprd, built with its progress in sight rather than inside a test
 	@$(GO) run ./tilt/local prepare

@@ -1,0 +1,124 @@
+{{- define "service.podTemplate" -}}
+metadata:
+  labels:
+    {{- include "service.labels" . | nindent 4 }}
+    {{- with .Values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    kubectl.kubernetes.io/default-container: {{ .Chart.Name }}
+    {{- if .Values.dapr.enabled }}
+    {{- include "service.daprAnnotations" . | nindent 4 }}
+    {{- end }}
+    {{- with include (printf "%s.annotations" .Chart.Name) . }}
+    {{- . | nindent 4 }}
+    {{- end }}
+    {{- with .Values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  serviceAccountName: {{ include "service.serviceAccountName" . }}
+  automountServiceAccountToken: {{ .Values.serviceAccount.automount }}
+  enableServiceLinks: false
+  {{- with concat (default list (.Values.global).imagePullSecrets) .Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    {{- toYaml .Values.podSecurityContext | nindent 4 }}
+  # Longer than the stop can take: the pause, the grace, and the sidecar's own.
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds .Values.shutdownGraceSeconds 15) }}
+  containers:
+    - name: {{ .Chart.Name }}
+      image: {{ include "service.image" . | quote }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      securityContext:
+        {{- toYaml .Values.securityContext | nindent 8 }}
+      ports:
+        - name: http
+          containerPort: {{ .Values.containerPort }}
+          protocol: TCP
+      env:
+        - name: PORT
+          value: {{ .Values.containerPort | quote }}
+        - name: SHUTDOWN_GRACE
+          value: {{ printf "%ds" (int .Values.shutdownGraceSeconds) }}
+        {{- with include (printf "%s.env" .Chart.Name) . }}
+        {{- . | nindent 8 }}
+        {{- end }}
+        {{- range $name, $value := .Values.config }}
+        - name: {{ $name }}
+          value: {{ include "service.text" $value }}
+        {{- end }}
+        {{- if .Values.dapr.apiTokenSecret }}
+        - name: DAPR_API_TOKEN
+          valueFrom:
+            secretKeyRef:
+              name: {{ .Values.dapr.apiTokenSecret }}
+              key: token
+        {{- end }}
+        {{- with .Values.extraEnvs }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .Values.extraEnvFrom }}
+      envFrom:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.startupProbe }}
+      startupProbe:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.livenessProbe }}
+      livenessProbe:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.readinessProbe }}
+      readinessProbe:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- if .Values.preStopSeconds }}
+      lifecycle:
+        # Serve on until nobody sends requests here any more.
+        preStop:
+          sleep:
+            seconds: {{ .Values.preStopSeconds }}
+      {{- end }}
+      resources:
+        {{- toYaml .Values.resources | nindent 8 }}
+      {{- $mounts := concat (include (printf "%s.volumeMounts" .Chart.Name) . | fromYamlArray) .Values.extraVolumeMounts }}
+      {{- with $mounts }}
+      volumeMounts:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+  {{- $volumes := concat (include (printf "%s.volumes" .Chart.Name) . | fromYamlArray) .Values.extraVolumes }}
+  {{- with $volumes }}
+  volumes:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- range . }}
+    - {{- toYaml . | nindent 6 }}
+      {{- if not .labelSelector }}
+      labelSelector:
+        matchLabels:
+          {{- include "service.selectorLabels" $ | nindent 10 }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
+  {{- with .Values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+{{- end }}

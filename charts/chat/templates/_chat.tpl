@@ -1,0 +1,64 @@
+{{- /*
+A StatefulSet, because each replica has a spool of its own: a bbolt file, which
+one process can open, with events that were answered for and not yet published.
+A replica that comes back under its name finds its volume, and publishes them.
+*/ -}}
+{{- define "chat.kind" -}}StatefulSet{{- end }}
+
+{{- define "chat.secretName" -}}
+{{- .Values.model.existingSecret | default (printf "%s-model" (include "service.fullname" .)) }}
+{{- end }}
+
+{{- /* Restarts the pods when the key in the values changes. */ -}}
+{{- define "chat.annotations" -}}
+{{- with .Values.model.apiKey -}}
+checksum/model-key: {{ sha256sum . }}
+{{- end }}
+{{- end }}
+
+{{- define "chat.env" -}}
+{{- $model := .Values.model -}}
+{{- $given := or $model.apiKey $model.existingSecret $model.baseURL -}}
+- name: ANALYTICS_APP_ID
+  value: {{ .Values.analyticsAppId | quote }}
+- name: SPOOL_PATH
+  value: {{ .Values.spool.path | quote }}
+{{- if or $model.apiKey $model.existingSecret }}
+- name: {{ ternary "GEMINI_API_KEY" "OPENAI_API_KEY" (eq $model.provider "gemini") }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "chat.secretName" . }}
+      key: {{ $model.existingSecretKey }}
+{{- end }}
+{{- if $model.baseURL }}
+{{- if eq $model.provider "gemini" }}
+{{- fail "model.baseURL and model.provider=gemini exclude each other: with Gemini's OpenAI-compatible URL, leave the provider at openai" }}
+{{- end }}
+- name: OPENAI_BASE_URL
+  value: {{ tpl $model.baseURL . | quote }}
+{{- else if and (not $given) $model.offlineURL }}
+- name: OPENAI_BASE_URL
+  value: {{ tpl $model.offlineURL . | quote }}
+{{- else if not $given }}
+{{- fail "chat needs a model: give model.existingSecret (or model.apiKey) for OpenAI, with model.provider=gemini for Gemini, or model.baseURL for another server of OpenAI's protocol" }}
+{{- end }}
+{{- if $model.name }}
+- name: OPENAI_MODEL
+  value: {{ $model.name | quote }}
+{{- else if not $given }}
+- name: OPENAI_MODEL
+  value: offline
+{{- end }}
+{{- end }}
+
+{{- define "chat.volumeMounts" -}}
+- name: spool
+  mountPath: {{ dir .Values.spool.path }}
+{{- end }}
+
+{{- define "chat.volumes" -}}
+{{- if not .Values.spool.persistence.enabled -}}
+- name: spool
+  emptyDir: {}
+{{- end }}
+{{- end }}

@@ -1,0 +1,71 @@
+{{- define "daca.redis.name" -}}{{ .Release.Name }}-redis{{- end }}
+
+{{- define "daca.model.name" -}}{{ .Release.Name }}-model{{- end }}
+
+{{- /* Labels of a part of the suite: (dict "root" $ "part" "redis"). */ -}}
+{{- define "daca.selectorLabels" -}}
+app.kubernetes.io/name: {{ .part }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- end }}
+
+{{- /* Without the chart's version, so that a new one does not restart Redis. */ -}}
+{{- define "daca.podLabels" -}}
+{{ include "daca.selectorLabels" . }}
+app.kubernetes.io/part-of: daca
+{{- with .root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "daca.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{ include "daca.podLabels" . }}
+{{- end }}
+
+{{- define "daca.image" -}}
+{{- with .root.Values.global.imageRegistry }}{{ . }}/{{ end -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{- /* Not empty when the offline model is what answers. */ -}}
+{{- define "daca.model.offline" -}}
+{{- with .Values.chat.model }}
+{{- if not (or .apiKey .existingSecret .baseURL) }}yes{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "daca.redis.host" -}}
+{{- if .Values.redis.enabled -}}
+{{ include "daca.redis.name" . }}:6379
+{{- else -}}
+{{ .Values.redis.host }}
+{{- end }}
+{{- end }}
+
+{{- define "daca.redis.secret" -}}
+{{ .Values.redis.auth.existingSecret | default (include "daca.redis.name" .) }}
+{{- end }}
+
+{{- /* How a Component reaches Redis. */ -}}
+{{- define "daca.redis.metadata" -}}
+- name: redisHost
+  value: {{ include "daca.redis.host" . | quote }}
+{{- if .Values.redis.auth.enabled }}
+- name: redisPassword
+  secretKeyRef:
+    name: {{ include "daca.redis.secret" . }}
+    key: {{ .Values.redis.auth.existingSecretKey }}
+{{- else }}
+- name: redisPassword
+  value: ""
+{{- end }}
+{{- with .Values.redis.username }}
+- name: redisUsername
+  value: {{ . | quote }}
+{{- end }}
+{{- if .Values.redis.tls }}
+- name: enableTLS
+  value: "true"
+{{- end }}
+{{- end }}

@@ -1,0 +1,256 @@
+// Package charts holds the tests of the Helm charts.
+package charts
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes/scheme"
+	psa "k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// everything switches on all that is off until asked for.
+const everything = `
+replicaCount: 3
+config: {LOG_LEVEL: debug, MAX_BODY_BYTES: 2097152}
+commonLabels: {team: chat}
+imagePullSecrets: [{name: pull}]
+extraEnvs: [{name: HTTPS_PROXY, value: "http://proxy:3128"}]
+extraEnvFrom: [{secretRef: {name: more}}]
+extraVolumes: [{name: roots, configMap: {name: roots}}]
+extraVolumeMounts: [{name: roots, mountPath: /etc/ssl/certs, readOnly: true}]
+podAnnotations: {example.com/a: b}
+podLabels: {example.com/c: d}
+nodeSelector: {kubernetes.io/os: linux}
+tolerations: [{key: spot, operator: Exists}]
+affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname}}]}}
+topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway}]
+priorityClassName: high
+autoscaling: {enabled: true, targetMemoryUtilizationPercentage: 70, behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}
+podDisruptionBudget: {enabled: true, minAvailable: 50%}
+networkPolicy:
+  enabled: true
+  from: [{namespaceSelector: {}}]
+  egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]
+serviceMonitor: {enabled: true, additionalLabels: {release: prometheus}}
+ingress: {enabled: true, className: nginx, annotations: {a: b}, tls: [{secretName: tls, hosts: [chat.example.com]}]}
+httpRoute: {enabled: true, annotations: {a: b}}
+service: {type: NodePort, nodePort: 30080, annotations: {a: b}}
+dapr:
+  image: registry.example.com/daprd:1
+  apiTokenSecret: api-token
+  appTokenSecret: app-token
+  annotations: {dapr.io/max-body-size: 8Mi}
+`
+
+// everythingOfDaca is the same through the umbrella, with the rest of its own.
+func everythingOfDaca() string {
+	indented := "  " + strings.ReplaceAll(strings.TrimSpace(everything), "\n", "\n  ")
+	return `
+global: {imageRegistry: localhost:5001, imagePullSecrets: [{name: shared}]}
+commonLabels: {team: chat}
+dapr: {configuration: {tracing: {samplingRate: "0.1", otlpEndpoint: "otel:4317"}}}
+offlineModel: {behaviour: "delay=1s", nodeSelector: {a: b}, tolerations: [{key: spot, operator: Exists}]}
+redis: {maxmemory: 200mb, appendfsync: always, extraArgs: [--io-threads, "2"], networkPolicy: {enabled: true}, persistence: {storageClassName: fast}, podAnnotations: {a: b}}
+chat:
+` + indented + "\nanalytics:\n" + indented
+}
+
+const externalRedis = "redis: {enabled: false, host: 'redis.example.com:6380', tls: true, username: daca, auth: {existingSecret: mine, existingSecretKey: pw}}"
+
+func TestEverythingThatIsRenderedIsValid(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ chart, values string }{
+		"chat on its own":                {"chat", "model: {existingSecret: key}"},
+		"chat with everything":           {"chat", "model: {existingSecret: key, name: gpt-5}\n" + everything},
+		"chat without a volume":          {"chat", "model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}\nspool: {persistence: {enabled: false}}"},
+		"chat without Dapr":              {"chat", "model: {apiKey: k}\ndapr: {enabled: false}\nserviceAccount: {create: false}"},
+		"analytics on its own":           {"analytics", ""},
+		"analytics with everything":      {"analytics", everything},
+		"the suite":                      {"daca", ""},
+		"the suite with everything":      {"daca", everythingOfDaca()},
+		"the suite on kind":              {"daca", file(t, "daca/values-kind.yaml")},
+		"the suite in production":        {"daca", file(t, "daca/values-production.yaml")},
+		"the suite with a Redis of ours": {"daca", externalRedis},
+		"the suite with no Redis login":  {"daca", "redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}"},
+		"the suite that keeps nothing":   {"daca", "redis: {persistence: {enabled: false}}\nchat: {spool: {persistence: {enabled: false}}}"},
+		"the suite with an OpenAI key":   {"daca", "chat: {model: {apiKey: sk-1}}"},
+		"the suite without ACL":          {"daca", "dapr: {accessControl: {enabled: false}}"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := render(t, tc.chart, tc.values)
+			if r.notes == "" || strings.Contains(r.notes, "<no value>") {
+				t.Errorf("the notes are %q", r.notes)
+			}
+			names := map[string]bool{}
+			for _, o := range r.objects {
+				if names[o.String()] {
+					t.Errorf("%s is there twice", o)
+				}
+				names[o.String()] = true
+				checkObject(t, o)
+			}
+			checkReferences(t, r)
+		})
+	}
+}
+
+// checkObject decodes the manifest strictly, and evaluates pods as Pod Security
+// does at the level restricted.
+func checkObject(t *testing.T, o object) {
+	t.Helper()
+	if strings.Contains(string(o.text), "apiVersion: dapr.io/") {
+		validateDapr(t, o)
+		return
+	}
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, monitoringv1.AddToScheme, gatewayv1.Install} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decoded, _, err := serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer().Decode(o.text, nil, nil)
+	if err != nil {
+		t.Errorf("%s: %v\n%s", o, err, o.text)
+		return
+	}
+	template := podOf(decoded)
+	if template == nil {
+		return
+	}
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := psa.LevelVersion{Level: psa.LevelRestricted, Version: psa.LatestVersion()}
+	for _, result := range evaluator.EvaluatePod(level, &template.ObjectMeta, &template.Spec) {
+		if !result.Allowed {
+			t.Errorf("%s: Pod Security restricted forbids it: %s, %s", o, result.ForbiddenReason, result.ForbiddenDetail)
+		}
+	}
+	for _, c := range template.Spec.Containers {
+		if c.SecurityContext == nil || c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem {
+			t.Errorf("%s: container %s can write to its image", o, c.Name)
+		}
+		if c.Resources.Requests == nil || c.Resources.Limits.Memory().IsZero() {
+			t.Errorf("%s: container %s has no requests or no memory limit", o, c.Name)
+		}
+	}
+}
+
+// podOf returns the pod, or the template of pods, that the object has.
+func podOf(decoded runtime.Object) *corev1.PodTemplateSpec {
+	switch o := decoded.(type) {
+	case *appsv1.Deployment:
+		return &o.Spec.Template
+	case *appsv1.StatefulSet:
+		return &o.Spec.Template
+	case *corev1.Pod:
+		return &corev1.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
+	}
+	return nil
+}
+
+// checkReferences checks that what the resources say of each other is so: each
+// Service has exactly one kind of pods behind it, and each Secret that was not
+// given exists.
+func checkReferences(t *testing.T, r release) {
+	t.Helper()
+	pods := map[string]*corev1.PodTemplateSpec{}
+	selectors := map[string]*metav1.LabelSelector{}
+	for _, o := range r.objects {
+		switch o.Kind {
+		case "Deployment":
+			d := decode[appsv1.Deployment](t, o)
+			pods[o.String()], selectors[o.String()] = &d.Spec.Template, d.Spec.Selector
+		case "StatefulSet":
+			s := decode[appsv1.StatefulSet](t, o)
+			pods[o.String()], selectors[o.String()] = &s.Spec.Template, s.Spec.Selector
+		case "Pod":
+			p := decode[corev1.Pod](t, o)
+			pods[o.String()] = podOf(&p)
+		}
+	}
+	matching := func(selector labels.Selector) (found []string) {
+		for name, pod := range pods {
+			if selector.Matches(labels.Set(pod.Labels)) {
+				found = append(found, name)
+			}
+		}
+		return found
+	}
+	for name, s := range selectors {
+		selector, err := metav1.LabelSelectorAsSelector(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{name}, matching(selector)); diff != "" {
+			t.Errorf("%s selects pods of (-want +got):\n%s", name, diff)
+		}
+	}
+	given := []string{"key", "more", "api-token", "mine", "daca-model", "daca-redis"}
+	for _, o := range r.objects {
+		if o.Kind == "Service" {
+			service := decode[corev1.Service](t, o)
+			if found := matching(labels.SelectorFromSet(service.Spec.Selector)); len(found) != 1 {
+				t.Errorf("behind %s are %v", o, found)
+			}
+		}
+	}
+	for name, pod := range pods {
+		for _, env := range pod.Spec.Containers[0].Env {
+			if env.ValueFrom == nil || env.ValueFrom.SecretKeyRef == nil {
+				continue
+			}
+			if secret := env.ValueFrom.SecretKeyRef.Name; !r.has("Secret", secret) && !slices.Contains(given, secret) {
+				t.Errorf("%s reads %s from the Secret %s, which nobody makes", name, env.Name, secret)
+			}
+		}
+	}
+}
+
+// The sibling charts share every template but those that are about one of them.
+func TestSiblingChartsDoNotDriftApart(t *testing.T) {
+	t.Parallel()
+	own := []string{"NOTES.txt", "_chat.tpl", "_analytics.tpl", "statefulset.yaml", "deployment.yaml", "secret.yaml"}
+	templates := func(chart string) map[string]string {
+		files := map[string]string{}
+		for _, f := range load(t, chart).Templates {
+			if name := strings.TrimPrefix(f.Name, "templates/"); !slices.Contains(own, name) {
+				files[name] = string(f.Data)
+			}
+		}
+		return files
+	}
+	shared := templates("chat")
+	if len(shared) < 10 {
+		t.Errorf("the charts share %d templates only", len(shared))
+	}
+	if diff := cmp.Diff(shared, templates("analytics")); diff != "" {
+		t.Errorf("charts/chat and charts/analytics differ (-chat +analytics):\n%s", diff)
+	}
+}
+
+// file reads a file of charts/.
+func file(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "charts", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

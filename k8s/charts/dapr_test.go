@@ -1,0 +1,271 @@
+package charts
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"sigs.k8s.io/yaml"
+)
+
+// daprCRDs are the schemas of the Dapr version that the suite is built and
+// tested with (tilt/daprd), by apiVersion and kind.
+var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps, error) {
+	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "tilt", "daprd"), "mod", "download", "-json", "github.com/dapr/dapr").Output()
+	if err != nil {
+		return nil, fmt.Errorf("downloading Dapr for its CRDs: %w\n%s", err, out)
+	}
+	var module struct{ Dir string }
+	if err := json.Unmarshal(out, &module); err != nil {
+		return nil, err
+	}
+	files, err := filepath.Glob(filepath.Join(module.Dir, "charts", "dapr", "crds", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no CRDs in the module of Dapr at %s: %w", module.Dir, err)
+	}
+	schemas := map[string]*apiextensions.JSONSchemaProps{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var crd apiextensionsv1.CustomResourceDefinition
+		if err := yaml.Unmarshal(text, &crd); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, v := range crd.Spec.Versions {
+			var props apiextensions.JSONSchemaProps
+			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(v.Schema.OpenAPIV3Schema, &props, nil); err != nil {
+				return nil, fmt.Errorf("%s: %w", file, err)
+			}
+			schemas[crd.Spec.Group+"/"+v.Name+" "+crd.Spec.Names.Kind] = &props
+		}
+	}
+	return schemas, nil
+})
+
+// validateDapr validates the manifest as the API server does with Dapr's CRDs;
+// a field that the server would drop is an error too.
+func validateDapr(t *testing.T, o object) {
+	t.Helper()
+	schemas, err := daprCRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content map[string]any
+	if err := yaml.UnmarshalStrict(o.text, &content); err != nil {
+		t.Errorf("%s: %v", o, err)
+		return
+	}
+	props, ok := schemas[fmt.Sprint(content["apiVersion"], " ", content["kind"])]
+	if !ok {
+		t.Errorf("%s: this Dapr has no %v %v", o, content["apiVersion"], content["kind"])
+		return
+	}
+	validator, _, err := validation.NewSchemaValidator(props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range validation.ValidateCustomResource(nil, content, validator) {
+		t.Errorf("%s: %v", o, err)
+	}
+	structural, err := schema.NewStructural(props)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := pruning.PruneWithOptions(content, structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
+	if len(unknown) > 0 {
+		t.Errorf("%s: the cluster would drop %v", o, unknown)
+	}
+}
+
+// The same resources serve on a laptop and in a cluster. What may differ is
+// where Redis is, how it is logged in to, and who may invoke whom.
+func TestClusterAndComponentsDirectorySayTheSame(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join("..", "..", "components", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := map[string]any{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range split(t, file, string(text)) {
+			validateDapr(t, o)
+			local[o.String()] = comparable(t, o)
+		}
+	}
+	cluster := map[string]any{}
+	for _, o := range render(t, "daca", "").objects {
+		if strings.Contains(o.template, "/dapr-") {
+			cluster[o.String()] = comparable(t, o)
+		}
+	}
+	if len(local) < 7 {
+		t.Errorf("components/ has %d resources only", len(local))
+	}
+	if diff := cmp.Diff(local, cluster); diff != "" {
+		t.Errorf("components/ and charts/daca differ (-components +charts):\n%s", diff)
+	}
+}
+
+// comparable is the resource without what may differ, see above.
+func comparable(t *testing.T, o object) map[string]any {
+	t.Helper()
+	content := decode[map[string]any](t, o)
+	delete(content["metadata"].(map[string]any), "labels")
+	spec := content["spec"].(map[string]any)
+	delete(spec, "accessControl")
+	if o.Kind != "Component" {
+		return content
+	}
+	for _, item := range spec["metadata"].([]any) {
+		entry := item.(map[string]any)
+		if name := entry["name"]; name == "redisHost" || name == "redisPassword" {
+			delete(entry, "value")
+			delete(entry, "secretKeyRef")
+		}
+	}
+	return content
+}
+
+func TestComponentsReachRedis(t *testing.T) {
+	t.Parallel()
+	type item struct {
+		Name         string `json:"name"`
+		Value        string `json:"value,omitempty"`
+		SecretKeyRef struct {
+			Name string `json:"name"`
+			Key  string `json:"key"`
+		} `json:"secretKeyRef,omitzero"`
+	}
+	type component struct {
+		Spec struct {
+			Metadata []item `json:"metadata"`
+		} `json:"spec"`
+	}
+	secret := func(name, key string) item {
+		i := item{Name: "redisPassword"}
+		i.SecretKeyRef.Name, i.SecretKeyRef.Key = name, key
+		return i
+	}
+	for name, tc := range map[string]struct {
+		values string
+		want   []item
+	}{
+		"the one of the chart": {"", []item{
+			{Name: "redisHost", Value: "daca-redis:6379"}, secret("daca-redis", "redis-password")}},
+		"the one of the chart with a password of ours": {"redis: {auth: {existingSecret: mine, existingSecretKey: pw}}", []item{
+			{Name: "redisHost", Value: "daca-redis:6379"}, secret("mine", "pw")}},
+		"another with TLS and a user": {externalRedis, []item{
+			{Name: "redisHost", Value: "redis.example.com:6380"}, secret("mine", "pw"),
+			{Name: "redisUsername", Value: "daca"}, {Name: "enableTLS", Value: "true"}}},
+		"another with a password in the values": {"redis: {enabled: false, host: 'redis:6379', auth: {password: s3cret}}", []item{
+			{Name: "redisHost", Value: "redis:6379"}, secret("daca-redis", "redis-password")}},
+		"another without a password": {"redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}", []item{
+			{Name: "redisHost", Value: "redis:6379"}, {Name: "redisPassword"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := render(t, "daca", tc.values)
+			for _, name := range []string{"statestore", "pubsub"} {
+				var c component
+				for _, o := range r.objects {
+					if o.Kind == "Component" && o.Metadata.Name == name {
+						if err := yaml.Unmarshal(o.text, &c); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if diff := cmp.Diff(tc.want, c.Spec.Metadata[:min(len(tc.want), len(c.Spec.Metadata))]); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+		})
+	}
+}
+
+// The sidecars find each other, and their Configuration, by these names.
+func TestSidecarAnnotations(t *testing.T) {
+	t.Parallel()
+	r := render(t, "daca", "")
+	chat := find[appsv1.StatefulSet](t, r, "StatefulSet", "chat-service").Spec.Template
+	analytics := find[appsv1.Deployment](t, r, "Deployment", "analytics-service").Spec.Template
+	for name, tc := range map[string]struct {
+		pod  corev1.PodTemplateSpec
+		want map[string]string
+	}{
+		"chat": {chat, map[string]string{
+			"dapr.io/enabled": "true", "dapr.io/app-id": "chat-service", "dapr.io/app-port": "8000", "dapr.io/config": "daca",
+			"dapr.io/enable-native-sidecar": "true", "dapr.io/enable-app-health-check": "", "dapr.io/block-shutdown-duration": "",
+		}},
+		"analytics": {analytics, map[string]string{
+			"dapr.io/enabled": "true", "dapr.io/app-id": "analytics-service", "dapr.io/app-port": "8001", "dapr.io/config": "daca",
+			"dapr.io/enable-app-health-check": "true", "dapr.io/app-health-check-path": "/readyz", "dapr.io/app-health-probe-interval": "2",
+			"dapr.io/app-health-probe-timeout": "1500", "dapr.io/app-health-threshold": "3", "dapr.io/block-shutdown-duration": "15s",
+			"dapr.io/sidecar-seccomp-profile-type": "RuntimeDefault", "dapr.io/sidecar-memory-limit": "512Mi",
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := map[string]string{}
+			for key := range tc.want {
+				got[key] = tc.pod.Annotations[key]
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("annotations (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("every annotation is one that the injector knows", func(t *testing.T) {
+		t.Parallel()
+		known := injectorAnnotations(t)
+		everything := render(t, "daca", everythingOfDaca())
+		for _, pod := range []corev1.PodTemplateSpec{chat, analytics, find[appsv1.StatefulSet](t, everything, "StatefulSet", "chat-service").Spec.Template} {
+			for key := range pod.Annotations {
+				if strings.HasPrefix(key, "dapr.io/") && !strings.Contains(known, fmt.Sprintf("%q", key)) {
+					t.Errorf("%s is not known to this Dapr", key)
+				}
+			}
+		}
+	})
+	t.Run("without Dapr there is none", func(t *testing.T) {
+		t.Parallel()
+		pod := find[appsv1.Deployment](t, render(t, "analytics", "dapr: {enabled: false}"), "Deployment", "daca-analytics").Spec.Template
+		for key := range pod.Annotations {
+			if strings.HasPrefix(key, "dapr.io/") {
+				t.Errorf("there is %s", key)
+			}
+		}
+	})
+}
+
+// injectorAnnotations is the source file that lists them.
+func injectorAnnotations(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "tilt", "daprd"), "list", "-m", "-f", "{{.Dir}}", "github.com/dapr/dapr").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "pkg", "injector", "annotations", "annotations.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

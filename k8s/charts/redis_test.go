@@ -1,0 +1,95 @@
+package charts
+
+import (
+	"slices"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// cluster answers lookups from the Secrets that it has.
+type cluster struct{ dynamic.Interface }
+
+func newCluster(secrets ...corev1.Secret) cluster {
+	var objects []runtime.Object
+	for _, s := range secrets {
+		s.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"}
+		s.Namespace = releaseNamespace
+		objects = append(objects, &s)
+	}
+	return cluster{fake.NewSimpleDynamicClient(scheme.Scheme, objects...)}
+}
+
+func (c cluster) GetClientFor(string, string) (dynamic.NamespaceableResourceInterface, bool, error) {
+	return c.Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}), true, nil
+}
+
+func TestPasswordOfRedis(t *testing.T) {
+	t.Parallel()
+	install := func(t *testing.T, c cluster, values string) corev1.Secret {
+		t.Helper()
+		r, err := tryRender(t, "daca", values, options{cluster: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return find[corev1.Secret](t, r, "Secret", "daca-redis")
+	}
+	t.Run("is made at the first installation", func(t *testing.T) {
+		t.Parallel()
+		first := install(t, newCluster(), "").Data["redis-password"]
+		other := install(t, newCluster(), "").Data["redis-password"]
+		if len(first) != 32 || string(first) == string(other) {
+			t.Errorf("passwords %q and %q", first, other)
+		}
+	})
+	t.Run("stays at an upgrade", func(t *testing.T) {
+		t.Parallel()
+		first := install(t, newCluster(), "")
+		again := install(t, newCluster(first), "")
+		if string(first.Data["redis-password"]) != string(again.Data["redis-password"]) {
+			t.Errorf("it was %q and is %q", first.Data["redis-password"], again.Data["redis-password"])
+		}
+	})
+	t.Run("is the one that is given", func(t *testing.T) {
+		t.Parallel()
+		first := install(t, newCluster(), "")
+		if got := install(t, newCluster(first), "redis: {auth: {password: s3cret}}").Data["redis-password"]; string(got) != "s3cret" {
+			t.Errorf("it is %q", got)
+		}
+	})
+	t.Run("is not made where there is one", func(t *testing.T) {
+		t.Parallel()
+		r := render(t, "daca", "redis: {auth: {existingSecret: mine}}")
+		if r.has("Secret", "daca-redis") {
+			t.Error("there is a Secret daca-redis")
+		}
+		redis := find[appsv1.StatefulSet](t, r, "StatefulSet", "daca-redis").Spec.Template.Spec.Containers[0]
+		if from := redis.Env[0].ValueFrom.SecretKeyRef; from.Name != "mine" || from.Key != "redis-password" {
+			t.Errorf("Redis reads it from %v", from)
+		}
+	})
+}
+
+func TestRedisKeepsWhatItAcknowledges(t *testing.T) {
+	t.Parallel()
+	redis := find[appsv1.StatefulSet](t, render(t, "daca", "redis: {maxmemory: 100mb}"), "StatefulSet", "daca-redis").Spec
+	args := redis.Template.Spec.Containers[0].Args
+	for flag, value := range map[string]string{
+		"--appendonly": "yes", "--appendfsync": "everysec", "--maxmemory-policy": "noeviction", "--maxmemory": "100mb",
+		"--dir": "/data", "--save": "", "--requirepass": "$(REDISCLI_AUTH)",
+	} {
+		if i := slices.Index(args, flag); i < 0 || args[i+1] != value {
+			t.Errorf("no %s %s in %q", flag, value, args)
+		}
+	}
+	if len(redis.VolumeClaimTemplates) != 1 || redis.Template.Spec.Containers[0].VolumeMounts[0].MountPath != "/data" {
+		t.Errorf("volumes %v", redis.VolumeClaimTemplates)
+	}
+}

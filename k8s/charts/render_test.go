@@ -1,0 +1,199 @@
+package charts
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v4/pkg/chart/common"
+	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// Where the charts are installed to in these tests.
+const (
+	releaseName      = "daca"
+	releaseNamespace = "suite"
+)
+
+// withDapr are the API versions of a cluster that has Dapr.
+func withDapr() common.VersionSet {
+	return common.VersionSet{"v1", "apps/v1", "dapr.io/v1alpha1", "dapr.io/v2alpha1"}
+}
+
+// release is what Helm would send to the cluster.
+type release struct {
+	objects []object
+	notes   string
+}
+
+// object is one rendered manifest.
+type object struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Name string `json:"name"`
+	} `json:"metadata"`
+
+	template string
+	text     []byte
+}
+
+func (o object) String() string { return o.Kind + " " + o.Metadata.Name }
+
+// decode reads the manifest into a T, and fails the test where it has fields
+// that a T does not.
+func decode[T any](t *testing.T, o object) T {
+	t.Helper()
+	var out T
+	if err := yaml.UnmarshalStrict(o.text, &out); err != nil {
+		t.Fatalf("%s: %v", o, err)
+	}
+	return out
+}
+
+// find returns the manifest, and fails the test if there is none.
+func find[T any](t *testing.T, r release, kind, name string) T {
+	t.Helper()
+	i := slices.IndexFunc(r.objects, func(o object) bool { return o.Kind == kind && o.Metadata.Name == name })
+	if i < 0 {
+		t.Fatalf("no %s %s among %v", kind, name, r.objects)
+	}
+	return decode[T](t, r.objects[i])
+}
+
+func (r release) has(kind, name string) bool {
+	return slices.ContainsFunc(r.objects, func(o object) bool { return o.Kind == kind && o.Metadata.Name == name })
+}
+
+// load reads a chart. The umbrella gets its dependencies as
+// helm --dependency-update would give them.
+func load(t *testing.T, name string) *chart.Chart {
+	t.Helper()
+	dir := filepath.Join("..", "..", "charts")
+	c, err := loader.LoadDir(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetDependencies()
+	for _, dependency := range c.Metadata.Dependencies {
+		path, ok := strings.CutPrefix(dependency.Repository, "file://")
+		if !ok {
+			t.Fatalf("chart %s depends on %s of %s, which is not in the repository", name, dependency.Name, dependency.Repository)
+		}
+		d, err := loader.LoadDir(filepath.Join(dir, name, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.Metadata.Version != dependency.Version {
+			t.Errorf("chart %s depends on version %s of %s, which is at %s", name, dependency.Version, dependency.Name, d.Metadata.Version)
+		}
+		c.AddDependency(d)
+	}
+	return c
+}
+
+// options of a rendering beside the values; the zero value is a first
+// installation to a cluster that has Dapr.
+type options struct {
+	apiVersions common.VersionSet
+	cluster     engine.ClientProvider // for lookups
+}
+
+// tryRender renders the chart as helm install does: it validates the values
+// against the schemas, and returns the error that a user would see.
+func tryRender(t *testing.T, name, values string, opts options) (release, error) {
+	t.Helper()
+	given := map[string]any{}
+	if err := yaml.Unmarshal([]byte(values), &given); err != nil {
+		t.Fatalf("the values of this test: %v", err)
+	}
+	c := load(t, name)
+	if err := chartutil.ProcessDependencies(c, given); err != nil {
+		return release{}, err
+	}
+	capabilities := common.DefaultCapabilities.Copy()
+	capabilities.APIVersions = opts.apiVersions
+	if capabilities.APIVersions == nil {
+		capabilities.APIVersions = withDapr()
+	}
+	merged, err := commonutil.ToRenderValues(c, given, common.ReleaseOptions{
+		Name: releaseName, Namespace: releaseNamespace, Revision: 1, IsInstall: true,
+	}, capabilities)
+	if err != nil {
+		return release{}, err
+	}
+	var files map[string]string
+	if opts.cluster != nil {
+		files, err = engine.RenderWithClientProvider(c, merged, opts.cluster)
+	} else {
+		files, err = engine.Render(c, merged)
+	}
+	if err != nil {
+		return release{}, err
+	}
+	var r release
+	for _, file := range slices.Sorted(maps.Keys(files)) {
+		switch {
+		case file == name+"/templates/NOTES.txt":
+			r.notes = files[file]
+		case strings.HasSuffix(file, ".yaml"):
+			r.objects = append(r.objects, split(t, file, files[file])...)
+		}
+	}
+	return r, nil
+}
+
+func render(t *testing.T, name, values string) release {
+	t.Helper()
+	r, err := tryRender(t, name, values, options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// split returns the manifests of one rendered template.
+func split(t *testing.T, file, text string) []object {
+	t.Helper()
+	var objects []object
+	documents := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	for {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		o := object{template: file, text: document}
+		if err := yaml.Unmarshal(document, &o); err != nil {
+			t.Fatalf("%s: %v\n%s", file, err, document)
+		}
+		if o.Kind != "" {
+			objects = append(objects, o)
+		} else if strings.TrimSpace(string(withoutComments(document))) != "" {
+			t.Fatalf("%s renders something that is not a resource:\n%s", file, document)
+		}
+	}
+}
+
+func withoutComments(text []byte) []byte {
+	var out [][]byte
+	for line := range bytes.Lines(text) {
+		if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) && !bytes.HasPrefix(line, []byte("---")) {
+			out = append(out, line)
+		}
+	}
+	return bytes.Join(out, nil)
+}
