@@ -6,10 +6,10 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint vuln build prepare clean
+.PHONY: help run test bench lint cluster cluster-down vuln build prepare clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: ## Start the suite on this machine; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/local ./tilt/local && exec $(BIN)/local
@@ -18,6 +18,7 @@ test: prepare ## Run all tests: units, HTTP surface, charts, flows through real 
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 	$(GO) -C k8s test -timeout 10m $(TESTFLAGS) ./...
+	$(GO) -C k8s/cluster test -timeout 10m $(TESTFLAGS) ./...
 
 bench: prepare ## Measure what exact counting costs, as ratios
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tilt/flow
@@ -25,6 +26,13 @@ bench: prepare ## Measure what exact counting costs, as ratios
 lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd k8s && $(BIN)/golangci-lint run --config ../.golangci.yaml ./...
+	cd k8s/cluster && $(BIN)/golangci-lint run --config ../../.golangci.yaml ./...
+
+cluster: ## Create a kind cluster with Dapr, also where no registry is in reach
+	$(GO) -C k8s/cluster build -o $(BIN)/cluster . && exec $(BIN)/cluster up
+
+cluster-down: ## Remove that cluster
+	$(GO) -C k8s/cluster build -o $(BIN)/cluster . && exec $(BIN)/cluster down
 
 vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
 	$(BIN)/govulncheck ./...

@@ -1,0 +1,80 @@
+// Package build makes, from Go modules and Debian packages, what a kind cluster
+// with Dapr otherwise pulls from registries.
+package build
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Builder builds into a directory that keeps everything for the next time.
+type Builder struct {
+	Root string // of the repository
+	Dir  string
+	Pins Pins
+}
+
+// New returns a builder whose directory is below cache.
+func New(root, cache string) (*Builder, error) {
+	pins, err := ReadPins(root)
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(cache, pins.Key)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the cache of the cluster: %w", err)
+	}
+	return &Builder{Root: root, Dir: dir, Pins: pins}, nil
+}
+
+// Program returns where the program of that name is built.
+func (b *Builder) Program(name string) string {
+	return filepath.Join(b.Dir, "bin", name)
+}
+
+// ModuleDir returns the directory of the source of a pinned module.
+func (b *Builder) ModuleDir(ctx context.Context, path string) (string, error) {
+	for _, m := range modules() {
+		if m.path != path {
+			continue
+		}
+		cmd := exec.CommandContext(ctx, "go", "mod", "download", "-x", path)
+		cmd.Dir = filepath.Join(b.Root, m.dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("fetching the source of %s: %w: %s", path, err, out)
+		}
+		dir, err := output(ctx, cmd.Dir, "go", "list", "-m", "-f", "{{.Dir}}", path)
+		if err != nil {
+			return "", fmt.Errorf("looking for the source of %s: %w", path, err)
+		}
+		return dir, nil
+	}
+	return "", fmt.Errorf("no module pins %s", path)
+}
+
+// output returns what a command prints; if it fails, the error has what it
+// printed to standard error.
+func output(ctx context.Context, dir, command string, args ...string) (string, error) {
+	var stderr strings.Builder
+	cmd := exec.CommandContext(ctx, command, args...)
+	cmd.Dir, cmd.Stderr = dir, &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w: %s", command, strings.Join(args, " "), err, lastLines(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-8):], "\n    ")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

@@ -1,0 +1,124 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Docker is the container engine of the host.
+type Docker struct {
+	Dir   string // for the state of a daemon that is started here
+	Root  string // of the repository
+	Facts Facts
+	CI    bool // install what is missing, as root on Debian
+}
+
+const runtimeName = "runc-without-sys-resource"
+
+// Ensure returns when Docker answers. Where it does not run it is started, if
+// that is for root to do; where it is not installed, the error says how to get
+// it, or CI installs it. The other tools named are looked for too.
+func (d Docker) Ensure(ctx context.Context, progress func(string), tools ...string) error {
+	for _, tool := range append([]string{"docker"}, tools...) {
+		if _, err := exec.LookPath(tool); err != nil {
+			if err := d.install(ctx, tool, progress); err != nil {
+				return err
+			}
+		}
+	}
+	runtime, err := defaultRuntime(ctx)
+	if err != nil {
+		if err := d.mayStart(err); err != nil {
+			return err
+		}
+		if err := d.start(ctx, progress); err != nil {
+			return fmt.Errorf("starting dockerd: %w", err)
+		}
+		return nil
+	}
+	if d.Facts.NoSysResource && runtime != runtimeName {
+		return errors.New("this host lacks CAP_SYS_RESOURCE, so that Docker, as it runs now, cannot start " +
+			"privileged containers; stop Docker, and one is started that can")
+	}
+	return nil
+}
+
+func (d Docker) mayStart(noAnswer error) error {
+	if _, err := exec.LookPath("dockerd"); err != nil {
+		return fmt.Errorf("Docker does not answer, and no dockerd is installed: start Docker Desktop, "+
+			"or `apt-get install docker.io`, or see https://docs.docker.com/engine/install/: %w", noAnswer)
+	}
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("Docker does not answer; `sudo systemctl start docker` starts it, "+
+			"`sudo usermod -aG docker $USER` and a new login allow its use: %w", noAnswer)
+	}
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return fmt.Errorf("Docker does not answer; `systemctl start docker` starts it: %w", noAnswer)
+	}
+	return nil
+}
+
+func defaultRuntime(ctx context.Context) (string, error) {
+	return output(ctx, "docker", "info", "--format", "{{if .ServerErrors}}{{index .ServerErrors 0}}{{else}}{{.DefaultRuntime}}{{end}}")
+}
+
+// install gets a tool, or says how to.
+func (d Docker) install(ctx context.Context, tool string, progress func(string)) error {
+	pkg := tool
+	if tool == "docker" {
+		pkg = "docker.io"
+	}
+	_, noApt := exec.LookPath("apt-get")
+	if !d.CI || os.Geteuid() != 0 || noApt != nil {
+		return fmt.Errorf("%s is not installed; on Debian, `apt-get install %s` gets it", tool, pkg)
+	}
+	progress("installing " + pkg)
+	allow, err := forbidServices()
+	if err != nil {
+		return err
+	}
+	defer allow()
+	for _, args := range [][]string{
+		{"apt-get", "update", "-qq"},
+		{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends", pkg},
+	} {
+		if _, err := output(ctx, args[0], args[1:]...); err != nil {
+			return fmt.Errorf("installing %s: %w", pkg, err)
+		}
+	}
+	return nil
+}
+
+// forbidServices keeps Debian from starting a Docker that knows nothing of this
+// host, until allow is called.
+func forbidServices() (allow func(), err error) {
+	const policy = "/usr/sbin/policy-rc.d"
+	file, err := os.OpenFile(policy, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
+	if errors.Is(err, os.ErrExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keeping services from starting: %w", err)
+	}
+	_, err = file.WriteString("#!/bin/sh\nexit 101\n")
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("keeping services from starting: %w", err)
+	}
+	return func() { _ = os.Remove(policy) }, nil
+}
+
+func output(ctx context.Context, command string, args ...string) (string, error) {
+	var stderr strings.Builder
+	cmd := exec.CommandContext(ctx, command, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", filepath.Base(command), err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}

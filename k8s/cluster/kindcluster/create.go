@@ -1,0 +1,131 @@
+package kindcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/nodes"
+
+	"daca/k8s/cluster/host"
+)
+
+const readyTimeout = 3 * time.Minute
+
+func (c *Cluster) create(ctx context.Context, facts host.Facts, image nodeImage) error {
+	return c.options.Step(ctx, "cluster "+c.Name, func(ctx context.Context, progress func(string)) error {
+		provider := c.options.provider(progress)
+		there, err := exists(provider, c.Name)
+		if err != nil {
+			return err
+		}
+		if there {
+			if err := c.sameImage(ctx, provider, image.name); err != nil {
+				return err
+			}
+		} else {
+			config, err := c.options.config(facts, image)
+			if err != nil {
+				return err
+			}
+			if err := provider.Create(c.Name, cluster.CreateWithV1Alpha4Config(config),
+				cluster.CreateWithNodeImage(image.name), cluster.CreateWithRetain(false),
+				cluster.CreateWithDisplayUsage(false), cluster.CreateWithDisplaySalutation(false)); err != nil {
+				return fmt.Errorf("creating cluster %s: %w", c.Name, err)
+			}
+		}
+		if err := provider.ExportKubeConfig(c.Name, c.Kubeconfig, false); err != nil {
+			return fmt.Errorf("writing the kubeconfig of cluster %s: %w", c.Name, err)
+		}
+		ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+		defer cancel()
+		return c.ready(ctx, progress)
+	})
+}
+
+// sameImage fails if the cluster was made of another node image.
+func (c *Cluster) sameImage(ctx context.Context, provider *cluster.Provider, image string) error {
+	if image == "" {
+		return nil
+	}
+	nodes, err := provider.ListInternalNodes(c.Name)
+	if err != nil {
+		return fmt.Errorf("listing the nodes of cluster %s: %w", c.Name, err)
+	}
+	for _, node := range nodes {
+		out, err := exec.CommandContext(ctx, "docker", "inspect", "--format", "{{.Config.Image}}", node.String()).Output()
+		if err != nil {
+			return fmt.Errorf("inspecting node %s: %w", node, err)
+		}
+		if found := strings.TrimSpace(string(out)); found != image {
+			return fmt.Errorf("cluster %s runs %s, not %s; remove it first: make cluster-down", c.Name, found, image)
+		}
+	}
+	return nil
+}
+
+func (o Options) remove(ctx context.Context, progress func(string)) error {
+	provider := o.provider(progress)
+	if exec.CommandContext(ctx, "docker", "info").Run() != nil {
+		return nil //nolint:nilerr // without Docker no cluster runs
+	}
+	if err := provider.Delete(o.Name, ""); err != nil {
+		return fmt.Errorf("removing cluster %s: %w", o.Name, err)
+	}
+	if err := os.Remove(o.kubeconfig()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("removing the kubeconfig of cluster %s: %w", o.Name, err)
+	}
+	return nil
+}
+
+// LoadImages loads image archives into the cluster, several at a time.
+func (c *Cluster) LoadImages(ctx context.Context, archives ...string) error {
+	return c.options.Step(ctx, "images loaded", func(ctx context.Context, progress func(string)) error {
+		nodes, err := c.options.provider(progress).ListInternalNodes(c.Name)
+		if err != nil {
+			return fmt.Errorf("listing the nodes of cluster %s: %w", c.Name, err)
+		}
+		if len(nodes) == 0 {
+			return fmt.Errorf("there is no cluster %s; `make cluster` creates it", c.Name)
+		}
+		for _, archive := range archives {
+			progress("loading " + filepath.Base(archive))
+			for _, node := range nodes {
+				if err := load(ctx, node, archive); err != nil {
+					return fmt.Errorf("loading %s into node %s: %w", archive, node, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func load(ctx context.Context, node nodes.Node, archive string) error {
+	file, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	var stderr strings.Builder
+	err = node.CommandContext(ctx, "ctr", "--namespace=k8s.io", "images", "import", "--all-platforms",
+		"--snapshotter=overlayfs", "-").SetStdin(file).SetStderr(&stderr).Run()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	return nil
+}
+
+func exists(provider *cluster.Provider, name string) (bool, error) {
+	names, err := provider.List()
+	if err != nil {
+		return false, fmt.Errorf("listing the clusters: %w", err)
+	}
+	return slices.Contains(names, name), nil
+}

@@ -1,0 +1,45 @@
+package kindcluster
+
+import (
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+)
+
+func TestUnready(t *testing.T) {
+	t.Parallel()
+	node := func(status corev1.ConditionStatus) *corev1.Node {
+		return &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: "n"},
+			Status:     corev1.NodeStatus{Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: status}}},
+		}
+	}
+	pod := func(name string, conditions ...corev1.PodCondition) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "system"},
+			Status:     corev1.PodStatus{Conditions: conditions},
+		}
+	}
+	isReady := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue}
+
+	for name, test := range map[string]struct {
+		client *fake.Clientset
+		want   []string
+	}{
+		"nothing":         {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady)), nil},
+		"the node":        {fake.NewClientset(node(corev1.ConditionFalse), pod("dns", isReady)), []string{"node n"}},
+		"a pod":           {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady), pod("proxy")), []string{"proxy"}},
+		"what is to come": {fake.NewClientset(node(corev1.ConditionTrue)), []string{"pods in system"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := unready(t.Context(), test.client, "system")
+			if err != nil || !slices.Equal(got, test.want) {
+				t.Errorf("got %q, %v", got, err)
+			}
+		})
+	}
+}
