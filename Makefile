@@ -18,7 +18,6 @@ test: prepare ## Run all tests: units, HTTP surface, charts, flows through real 
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 	$(GO) -C k8s test -timeout 10m $(TESTFLAGS) ./...
-	$(GO) -C k8s/cluster test -timeout 10m $(TESTFLAGS) ./...
 
 bench: prepare ## Measure what exact counting costs, as ratios
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tilt/flow
@@ -26,13 +25,12 @@ bench: prepare ## Measure what exact counting costs, as ratios
 lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd k8s && $(BIN)/golangci-lint run --config ../.golangci.yaml ./...
-	cd k8s/cluster && $(BIN)/golangci-lint run --config ../../.golangci.yaml ./...
 
 cluster: ## Create a kind cluster with Dapr, also where no registry is in reach
-	$(GO) -C k8s/cluster build -o $(BIN)/cluster . && exec $(BIN)/cluster up
+	$(GO) -C k8s build -o $(BIN)/cluster ./cluster && exec $(BIN)/cluster up
 
 cluster-down: ## Remove that cluster
-	$(GO) -C k8s/cluster build -o $(BIN)/cluster . && exec $(BIN)/cluster down
+	$(GO) -C k8s build -o $(BIN)/cluster ./cluster && exec $(BIN)/cluster down
 
 vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
 	$(BIN)/govulncheck ./...

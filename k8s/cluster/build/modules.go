@@ -65,7 +65,7 @@ func modules() []module {
 			},
 			programs: under(Dapr+"/cmd/", daprPrograms()...),
 		},
-		{dir: "k8s/cluster", path: Kind, programs: []program{{"daca/k8s/cluster/pause", "pause"}}},
+		{dir: "k8s", path: Kind, programs: []program{{"daca/k8s/cluster/pause", "pause"}}},
 	}
 }
 

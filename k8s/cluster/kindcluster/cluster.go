@@ -126,14 +126,14 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// findRoot returns the nearest directory above that has this module.
+// findRoot returns the nearest directory above that holds this module.
 func findRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("looking for the repository: %w", err)
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, "k8s", "cluster", "go.mod")); err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "k8s", "go.mod")); err == nil {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
