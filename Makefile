@@ -6,10 +6,10 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint cluster cluster-down vuln build prepare clean
+.PHONY: help run test bench lint cluster cluster-down e2e tools bin/cluster vuln build prepare clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: ## Start the suite on this machine; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/local ./tilt/local && exec $(BIN)/local
@@ -17,7 +17,7 @@ run: ## Start the suite on this machine; Ctrl-C stops it
 test: prepare ## Run all tests: units, HTTP surface, charts, flows through real Dapr
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
-	$(GO) -C k8s test -timeout 10m $(TESTFLAGS) ./...
+	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
 
 bench: prepare ## Measure what exact counting costs, as ratios
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tilt/flow
@@ -26,11 +26,20 @@ lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd k8s && $(BIN)/golangci-lint run --config ../.golangci.yaml ./...
 
-cluster: ## Create a kind cluster with Dapr, also where no registry is in reach
-	$(GO) -C k8s build -o $(BIN)/cluster ./cluster && exec $(BIN)/cluster up
+cluster: bin/cluster ## A kind cluster with Dapr and the suite, also where no registry is in reach
+	@$(BIN)/cluster up
 
-cluster-down: ## Remove that cluster
-	$(GO) -C k8s build -o $(BIN)/cluster ./cluster && exec $(BIN)/cluster down
+cluster-down: bin/cluster ## Remove that cluster
+	@$(BIN)/cluster down
+
+e2e: bin/cluster ## Run the end-to-end tests on the cluster; E2E_KEEP=1 keeps one that was created for them
+	@$(BIN)/cluster e2e $(E2EFLAGS)
+
+tools: bin/cluster ## Build helm and kubectl into bin/, at the versions of the cluster
+	@$(BIN)/cluster tools
+
+bin/cluster: # go build knows whether there is anything to do
+	@$(GO) -C k8s build -o $(BIN)/cluster ./cluster
 
 vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
 	$(BIN)/govulncheck ./...

@@ -1,4 +1,3 @@
-// Package charts holds the tests of the Helm charts.
 package charts
 
 import (

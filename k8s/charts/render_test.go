@@ -14,7 +14,6 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
-	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
@@ -76,29 +75,12 @@ func (r release) has(kind, name string) bool {
 	return slices.ContainsFunc(r.objects, func(o object) bool { return o.Kind == kind && o.Metadata.Name == name })
 }
 
-// load reads a chart. The umbrella gets its dependencies as
-// helm --dependency-update would give them.
+// load reads a chart of the repository.
 func load(t *testing.T, name string) *chart.Chart {
 	t.Helper()
-	dir := filepath.Join("..", "..", "charts")
-	c, err := loader.LoadDir(filepath.Join(dir, name))
+	c, err := Load(filepath.Join("..", "..", "charts"), name)
 	if err != nil {
 		t.Fatal(err)
-	}
-	c.SetDependencies()
-	for _, dependency := range c.Metadata.Dependencies {
-		path, ok := strings.CutPrefix(dependency.Repository, "file://")
-		if !ok {
-			t.Fatalf("chart %s depends on %s of %s, which is not in the repository", name, dependency.Name, dependency.Repository)
-		}
-		d, err := loader.LoadDir(filepath.Join(dir, name, path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d.Metadata.Version != dependency.Version {
-			t.Errorf("chart %s depends on version %s of %s, which is at %s", name, dependency.Version, dependency.Name, d.Metadata.Version)
-		}
-		c.AddDependency(d)
 	}
 	return c
 }

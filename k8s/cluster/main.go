@@ -8,17 +8,24 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"daca/k8s/cluster/kindcluster"
 )
 
-const usage = `usage: cluster up                  a kind cluster with Dapr
-       cluster load IMAGE-TAR...   images into the cluster
-       cluster down                no cluster, and no Docker if up started it
-The variable CLUSTER_IMAGES is "published" to pull the images of Kubernetes and
-Dapr from registries, "built" to build them; without it, that is found out.
-CLUSTER_NAME names another cluster than "` + kindcluster.DefaultName + `".`
+const usage = `usage: cluster up                    a kind cluster with Dapr and the suite
+       cluster create                a kind cluster with Dapr
+       cluster e2e [go test flags]   the end-to-end tests, on that cluster
+       cluster image SERVICE REF     the image of a service, as REF in the cluster
+       cluster load IMAGE-TAR...     images into the cluster
+       cluster tools                 helm and kubectl into bin/
+       cluster down                  no cluster, and no Docker if it was started here
+
+CLUSTER_IMAGES is "published" to pull the images of Kubernetes and Dapr from
+registries, "built" to build them; without it, that is found out.
+CLUSTER_NAME names another cluster than "` + kindcluster.DefaultName + `".
+E2E_KEEP=1 keeps a cluster that was created for the end-to-end tests.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -31,30 +38,74 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	root, err := kindcluster.Root()
+	if err != nil {
+		return err
+	}
 	options := kindcluster.Options{
+		Root:   root,
 		Name:   getenv("CLUSTER_NAME"),
 		Images: kindcluster.Source(getenv("CLUSTER_IMAGES")),
 		CI:     getenv("CI") == "true",
 		Step:   terminal{out: stdout, tty: isTerminal(stdout)}.step,
 	}
+	command := ""
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
 	switch {
-	case len(args) == 1 && args[0] == "up":
-		cluster, err := kindcluster.Up(ctx, options)
+	case command == "up" && len(args) == 0:
+		return up(ctx, options, stdout)
+	case command == "create" && len(args) == 0:
+		_, err := kindcluster.Create(ctx, options)
+		return err
+	case command == "e2e":
+		return e2e(ctx, options, args, getenv("E2E_KEEP") != "", stdout)
+	case command == "image" && len(args) == 2:
+		cluster, err := kindcluster.Find(options)
 		if err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(stdout, "Cluster %s is up; its images are %s.\n  export KUBECONFIG=%s\n",
-			cluster.Name, cluster.Images, cluster.Kubeconfig)
-		return nil
-	case len(args) > 1 && args[0] == "load":
-		cluster, err := kindcluster.Find(ctx, options)
+		return cluster.LoadService(ctx, args[0], args[1])
+	case command == "load" && len(args) > 0:
+		cluster, err := kindcluster.Find(options)
 		if err != nil {
 			return err
 		}
-		return cluster.LoadImages(ctx, args[1:]...)
-	case len(args) == 1 && args[0] == "down":
+		return cluster.LoadImages(ctx, args...)
+	case command == "tools" && len(args) == 0:
+		return options.Tools(ctx, filepath.Join(root, "bin"))
+	case command == "down" && len(args) == 0:
 		return kindcluster.Down(ctx, options)
 	}
 	_, _ = fmt.Fprintln(stdout, usage)
-	return errors.New("expected up, load or down")
+	return errors.New("expected a command of these")
+}
+
+func up(ctx context.Context, options kindcluster.Options, stdout io.Writer) error {
+	cluster, err := kindcluster.Create(ctx, options)
+	if err != nil {
+		return err
+	}
+	if err := cluster.LoadSuite(ctx); err != nil {
+		return err
+	}
+	if err := cluster.Install(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, `
+The suite runs in the namespace %[1]s of the kind cluster %[2]s, whose images are
+%[3]s; kubectl's current context is kind-%[2]s. To try it, in two terminals:
+
+  kubectl -n %[1]s port-forward svc/chat-service 8000:8000
+  kubectl -n %[1]s port-forward svc/analytics-service 8001:8001
+
+and then:
+
+  curl -s -X POST localhost:8000/chat/ -H 'Content-Type: application/json' -d '{"user_id": "alice", "text": "Hello, how are you?"}'
+  curl -s localhost:8001/analytics/alice
+
+make tools puts kubectl and helm into bin/; make cluster-down removes the cluster.
+`, kindcluster.SuiteNamespace, cluster.Name, cluster.Images.Description())
+	return err
 }

@@ -14,7 +14,7 @@ import (
 // config is everything that the environment can set. Keys and tokens are never logged.
 type config struct {
 	Host          string        `env:"HOST"`                                            // address to listen on; empty is every one
-	Port          int           `env:"PORT" envDefault:"8000"`                          // port to listen on
+	Port          int           `env:"PORT" envDefault:"8000"`                          // port to listen on; 0 is a free one
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`                     // debug, info, warn or error
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`                    // json or text
 	CORSOrigins   []string      `env:"CORS_ORIGINS" envDefault:"http://localhost:3000"` // origins that browsers may call from
@@ -65,7 +65,7 @@ func parseConfig(environ []string) (config, error) {
 	return cfg, errors.Join(
 		serve.Require(originsOK, "CORS_ORIGINS", "origins such as http://localhost:3000, separated by commas, or none"),
 		serve.Require(cfg.DaprEndpoint == "" || serve.IsHostPort(cfg.DaprEndpoint), "DAPR_GRPC_ENDPOINT", "host:port"),
-		serve.Require(cfg.Port > 0 && cfg.Port < 65536, "PORT", "a port from 1 to 65535"),
+		serve.Require(cfg.Port >= 0 && cfg.Port < 65536, "PORT", "a port up to 65535, or 0 for a free one"),
 		serve.Require(cfg.DaprPort > 0 && cfg.DaprPort < 65536, "DAPR_GRPC_PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "at least 1024"),
 		serve.Require(cfg.ShutdownGrace > 0, "SHUTDOWN_GRACE", "a duration above 0"),

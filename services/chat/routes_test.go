@@ -354,7 +354,7 @@ func TestOpenAPI(t *testing.T) {
 
 func TestConfig(t *testing.T) {
 	t.Parallel()
-	for _, assignment := range []string{"PORT=0", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "OPENAI_BASE_URL=nonsense", "OPENAI_BASE_URL=ftp://x", "CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s"} {
+	for _, assignment := range []string{"PORT=70000", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "OPENAI_BASE_URL=nonsense", "OPENAI_BASE_URL=ftp://x", "CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s"} {
 		name, _, _ := strings.Cut(assignment, "=")
 		if _, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment}); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v; want an error that names %s", assignment, err, name)

@@ -25,7 +25,10 @@ type program struct {
 	name string
 }
 
-const modulesDir = "k8s/cluster/modules/"
+const (
+	ownModule  = "k8s"
+	modulesDir = "k8s/cluster/modules/"
+)
 
 // Paths of the modules whose versions are asked for elsewhere.
 const (
@@ -65,12 +68,15 @@ func modules() []module {
 			},
 			programs: under(Dapr+"/cmd/", daprPrograms()...),
 		},
-		{dir: "k8s", path: Kind, programs: []program{{"daca/k8s/cluster/pause", "pause"}}},
+		{dir: ownModule, path: Kind, programs: []program{{"daca/k8s/cluster/pause", "pause"}}},
 	}
 }
 
-// Kind is the module of kind, which this module itself requires.
-const Kind = "sigs.k8s.io/kind"
+// Modules that this module itself requires.
+const (
+	Kind = "sigs.k8s.io/kind"
+	Helm = "helm.sh/helm/v4"
+)
 
 // CNI lists the network plugins of a node, by their folders.
 func CNI() []string {

@@ -24,7 +24,7 @@ func ReadPins(root string) (Pins, error) {
 	pins := Pins{Versions: map[string]string{}}
 	hash := sha256.New()
 	_, _ = fmt.Fprintln(hash, runtime.GOARCH)
-	for _, m := range modules() {
+	for _, m := range append(modules(), tools()[0]) {
 		name := filepath.Join(root, m.dir, "go.mod")
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -35,8 +35,10 @@ func ReadPins(root string) (Pins, error) {
 			return Pins{}, err
 		}
 		pins.Versions[m.path] = version
-		if m.path == Kind { // the rest of that module is of no influence
-			_, _ = fmt.Fprintln(hash, Kind, version)
+		if m.dir == ownModule { // nothing else of it is part of a cluster
+			if m.path == Kind {
+				_, _ = fmt.Fprintln(hash, Kind, version)
+			}
 			continue
 		}
 		_, _ = fmt.Fprintln(hash, m.dir, m.tags, m.variables(version), m.programs)

@@ -54,7 +54,6 @@ func (b *Builder) missing(m module) []program {
 
 // compile builds those programs of the module that are missing.
 func (b *Builder) compile(ctx context.Context, m module, progress func(string)) error {
-	version := b.Pins.Versions[m.path]
 	unfinished := filepath.Join(b.Dir, "bin.unfinished")
 	built := b.missing(m) // another process may have built it while this one waited
 	if len(built) == 0 {
@@ -64,17 +63,8 @@ func (b *Builder) compile(ctx context.Context, m module, progress func(string)) 
 	if len(built) == 1 {
 		to += built[0].name
 	}
-	flags := "-s -w"
-	for _, variable := range m.variables(version) {
-		flags += " -X " + variable
-	}
-	args := []string{"build", "-v", "-trimpath", "-tags", m.tags, "-ldflags", flags, "-o", to}
-	for _, p := range built {
-		args = append(args, p.pkg)
-	}
-	last, err := goBuild(ctx, filepath.Join(b.Root, m.dir), args, steps("building "+m.path+" "+version, progress))
-	if err != nil {
-		return fmt.Errorf("%w; the last lines of the build:\n    %s", err, strings.Join(last, "\n    "))
+	if err := b.goBuild(ctx, m, built, to, progress); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(b.Program(""), 0o755); err != nil {
 		return err
@@ -83,6 +73,24 @@ func (b *Builder) compile(ctx context.Context, m module, progress func(string)) 
 		if err := os.Rename(filepath.Join(unfinished, p.name), b.Program(p.name)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// goBuild builds programs of the module into a directory or file.
+func (b *Builder) goBuild(ctx context.Context, m module, programs []program, to string, progress func(string)) error {
+	version := b.Pins.Versions[m.path]
+	flags := "-s -w"
+	for _, variable := range m.variables(version) {
+		flags += " -X " + variable
+	}
+	args := []string{"build", "-v", "-trimpath", "-tags", m.tags, "-ldflags", flags, "-o", to}
+	for _, p := range programs {
+		args = append(args, p.pkg)
+	}
+	last, err := run(ctx, filepath.Join(b.Root, m.dir), args, steps("building "+m.path+" "+version, progress))
+	if err != nil {
+		return fmt.Errorf("%w; the last lines of the build:\n    %s", err, strings.Join(last, "\n    "))
 	}
 	return nil
 }
@@ -110,9 +118,9 @@ func steps(what string, progress func(string)) func(line string) bool {
 	}
 }
 
-// goBuild runs the go command. Each line is given to seen; those it does not
+// run runs the go command. Each line is given to seen; those it does not
 // take as progress are returned, the last few of them.
-func goBuild(ctx context.Context, dir string, args []string, seen func(string) bool) ([]string, error) {
+func run(ctx context.Context, dir string, args []string, seen func(string) bool) ([]string, error) {
 	reader, writer := io.Pipe()
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir

@@ -34,20 +34,9 @@ func (b *Builder) RootFS(ctx context.Context, progress func(string)) (string, er
 	failed := func(err error) (string, error) {
 		return "", fmt.Errorf("making the root file system of a node: %w", err)
 	}
-	if _, err := exec.LookPath("debootstrap"); err != nil {
-		return failed(errors.New("debootstrap is not installed; `apt-get install debootstrap` gets it"))
-	}
-	if os.Geteuid() != 0 {
-		return failed(errors.New("debootstrap needs root"))
-	}
 	dir := filepath.Join(b.Dir, "rootfs")
-	if err := discard(dir); err != nil {
-		return failed(err)
-	}
 	progress("installing Debian " + suite + " for the node")
-	_, err := output(ctx, "", "debootstrap", "--variant=minbase",
-		"--include="+strings.Join(packages(), ","), suite, dir)
-	if err != nil {
+	if err := b.debootstrap(ctx, dir, packages()); err != nil {
 		return failed(err)
 	}
 	progress("packing Debian " + suite + " for the node")
@@ -65,6 +54,27 @@ func (b *Builder) RootFS(ctx context.Context, progress func(string)) (string, er
 		return failed(err)
 	}
 	return path, nil
+}
+
+// debootstrap installs a minimal Debian with the packages into an empty dir. The
+// archives of packages are kept until everything is built.
+func (b *Builder) debootstrap(ctx context.Context, dir string, packages []string) error {
+	if _, err := exec.LookPath("debootstrap"); err != nil {
+		return errors.New("debootstrap is not installed; `apt-get install debootstrap` gets it")
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("debootstrap needs root")
+	}
+	if err := discard(dir); err != nil {
+		return err
+	}
+	archives := filepath.Join(b.Dir, "archives")
+	if err := os.MkdirAll(archives, 0o755); err != nil {
+		return err
+	}
+	_, err := output(ctx, "", "debootstrap", "--variant=minbase", "--cache-dir="+archives,
+		"--include="+strings.Join(packages, ","), suite, dir)
+	return err
 }
 
 // superfluous lists the services that make no sense in a container, and what

@@ -25,13 +25,16 @@ const runtimeName = "runc-without-sys-resource"
 // it, or CI installs it. The other tools named are looked for too.
 func (d Docker) Ensure(ctx context.Context, progress func(string), tools ...string) error {
 	for _, tool := range append([]string{"docker"}, tools...) {
-		if _, err := exec.LookPath(tool); err != nil {
-			if err := d.install(ctx, tool, progress); err != nil {
-				return err
-			}
+		if err := d.have(ctx, tool, progress); err != nil {
+			return err
 		}
 	}
 	runtime, err := defaultRuntime(ctx)
+	if err != nil && d.CI { // there may be no more than a client
+		if err := d.have(ctx, "dockerd", progress); err != nil {
+			return err
+		}
+	}
 	if err != nil {
 		if err := d.mayStart(err); err != nil {
 			return err
@@ -67,10 +70,13 @@ func defaultRuntime(ctx context.Context) (string, error) {
 	return output(ctx, "docker", "info", "--format", "{{if .ServerErrors}}{{index .ServerErrors 0}}{{else}}{{.DefaultRuntime}}{{end}}")
 }
 
-// install gets a tool, or says how to.
-func (d Docker) install(ctx context.Context, tool string, progress func(string)) error {
+// have gets a tool where it is missing, or says how to.
+func (d Docker) have(ctx context.Context, tool string, progress func(string)) error {
+	if _, err := exec.LookPath(tool); err == nil {
+		return nil
+	}
 	pkg := tool
-	if tool == "docker" {
+	if tool == "docker" || tool == "dockerd" {
 		pkg = "docker.io"
 	}
 	_, noApt := exec.LookPath("apt-get")

@@ -3,6 +3,7 @@
 package image
 
 import (
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -17,9 +18,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 )
 
-// Image describes an image of one platform, the one this program runs on.
+// Image describes an image of one platform.
 type Image struct {
 	Names      []string // with tags
+	Arch       string   // as GOARCH has it; empty for that of this program
 	Base       string   // a tar file with a root file system; empty for none
 	Files      []File
 	Entrypoint []string
@@ -88,7 +90,7 @@ func assemble(image Image) (v1.Image, error) {
 		return nil, err
 	}
 	config = config.DeepCopy()
-	config.OS, config.Architecture = "linux", runtime.GOARCH
+	config.OS, config.Architecture = "linux", cmp.Or(image.Arch, runtime.GOARCH)
 	config.Config.Entrypoint = image.Entrypoint
 	config.Config.User = image.User
 	config.Config.Labels = image.Labels

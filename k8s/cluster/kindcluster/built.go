@@ -10,7 +10,7 @@ import (
 type built struct{ builder *build.Builder }
 
 func (b built) tools() []string {
-	if b.builder.HasRootFS() {
+	if b.builder.HasRootFS() && b.builder.HasRedis() {
 		return nil
 	}
 	return []string{"debootstrap"}
@@ -41,7 +41,7 @@ func (b built) dapr(ctx context.Context, step Step) (daprImages, error) {
 		return result, err
 	}
 	err := step(ctx, "images of Dapr", func(ctx context.Context, progress func(string)) (err error) {
-		if result.chart, err = chart(ctx, b.builder); err != nil {
+		if result.chart, err = daprChart(ctx, b.builder); err != nil {
 			return err
 		}
 		result.archives, err = b.builder.DaprImages(progress)

@@ -36,10 +36,11 @@ type Cluster struct {
 	Kubeconfig string // a file with this cluster alone
 	Images     Source // where its images are from
 	options    Options
+	source     imageSource
 }
 
-// Up brings the cluster up, or up to date, with Dapr's control plane ready.
-func Up(ctx context.Context, options Options) (*Cluster, error) {
+// Create brings the cluster up, or up to date, with Dapr's control plane ready.
+func Create(ctx context.Context, options Options) (*Cluster, error) {
 	options, err := options.complete()
 	if err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func Up(ctx context.Context, options Options) (*Cluster, error) {
 		return nil, err
 	}
 	cluster := &Cluster{
-		Name: options.Name, Kubeconfig: options.kubeconfig(), Images: kind, options: options,
+		Name: options.Name, Kubeconfig: options.kubeconfig(), Images: kind, options: options, source: source,
 	}
 	if err := cluster.create(ctx, facts, node); err != nil {
 		return nil, err
@@ -82,7 +83,7 @@ func Up(ctx context.Context, options Options) (*Cluster, error) {
 	return cluster, nil
 }
 
-// Down removes the cluster, and stops Docker if Up started it. What was built
+// Down removes the cluster, and stops Docker if Create started it. What was built
 // stays for the next time. It is no error if there is no cluster.
 func Down(ctx context.Context, options Options) error {
 	options, err := options.complete()
@@ -105,7 +106,7 @@ func (o Options) complete() (Options, error) {
 		o.Name = DefaultName
 	}
 	if o.Root == "" {
-		root, err := findRoot()
+		root, err := Root()
 		if err != nil {
 			return o, err
 		}
@@ -126,8 +127,9 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// findRoot returns the nearest directory above that holds this module.
-func findRoot() (string, error) {
+// Root returns the repository: the nearest directory above that holds this
+// module.
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("looking for the repository: %w", err)
@@ -150,7 +152,7 @@ func (o Options) docker(facts host.Facts) host.Docker {
 }
 
 // Find returns the cluster that is up, without looking at its state.
-func Find(_ context.Context, options Options) (*Cluster, error) {
+func Find(options Options) (*Cluster, error) {
 	options, err := options.complete()
 	if err != nil {
 		return nil, err

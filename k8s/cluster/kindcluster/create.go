@@ -27,7 +27,7 @@ func (c *Cluster) create(ctx context.Context, facts host.Facts, image nodeImage)
 			return err
 		}
 		if there {
-			if err := c.sameImage(ctx, provider, image.name); err != nil {
+			if err := c.resume(ctx, provider, image.name); err != nil {
 				return err
 			}
 		} else {
@@ -50,22 +50,27 @@ func (c *Cluster) create(ctx context.Context, facts host.Facts, image nodeImage)
 	})
 }
 
-// sameImage fails if the cluster was made of another node image.
-func (c *Cluster) sameImage(ctx context.Context, provider *cluster.Provider, image string) error {
-	if image == "" {
-		return nil
-	}
+// resume starts the nodes of a cluster that is there, as they are stopped with
+// Docker. It fails if the cluster was made of another node image.
+func (c *Cluster) resume(ctx context.Context, provider *cluster.Provider, image string) error {
 	nodes, err := provider.ListInternalNodes(c.Name)
 	if err != nil {
 		return fmt.Errorf("listing the nodes of cluster %s: %w", c.Name, err)
 	}
 	for _, node := range nodes {
-		out, err := exec.CommandContext(ctx, "docker", "inspect", "--format", "{{.Config.Image}}", node.String()).Output()
+		out, err := exec.CommandContext(ctx, "docker", "inspect", "--format", "{{.Config.Image}} {{.State.Running}}", node.String()).Output()
 		if err != nil {
 			return fmt.Errorf("inspecting node %s: %w", node, err)
 		}
-		if found := strings.TrimSpace(string(out)); found != image {
+		found, running, _ := strings.Cut(strings.TrimSpace(string(out)), " ")
+		if image != "" && found != image {
 			return fmt.Errorf("cluster %s runs %s, not %s; remove it first: make cluster-down", c.Name, found, image)
+		}
+		if running == "true" {
+			continue
+		}
+		if out, err := exec.CommandContext(ctx, "docker", "start", node.String()).CombinedOutput(); err != nil {
+			return fmt.Errorf("starting node %s: %w: %s", node, err, strings.TrimSpace(string(out)))
 		}
 	}
 	return nil

@@ -2,22 +2,14 @@ package kindcluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
-	"helm.sh/helm/v4/pkg/action"
-	chartloader "helm.sh/helm/v4/pkg/chart/v2/loader"
-	"helm.sh/helm/v4/pkg/cli"
-	"helm.sh/helm/v4/pkg/kube"
-	"helm.sh/helm/v4/pkg/storage/driver"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
 )
 
 const (
 	daprRelease   = "dapr"
 	daprNamespace = "dapr-system"
-	daprTimeout   = 5 * time.Minute
 )
 
 // daprValues sets up a control plane for one node: nothing of it has to survive
@@ -45,37 +37,15 @@ func (c *Cluster) installDapr(ctx context.Context, images daprImages) error {
 	name := "Dapr " + images.tag
 	return c.options.Step(ctx, name, func(ctx context.Context, progress func(string)) error {
 		progress("installing " + name)
-		if err := c.applyDapr(ctx, images); err != nil {
+		loaded, err := loader.Load(images.chart)
+		if err == nil {
+			err = c.apply(ctx, release{
+				name: daprRelease, namespace: daprNamespace, chart: loaded, values: daprValues(images),
+			}, progress)
+		}
+		if err != nil {
 			return fmt.Errorf("installing %s: %w", name, err)
 		}
 		return nil
 	})
-}
-
-func (c *Cluster) applyDapr(ctx context.Context, images daprImages) error {
-	chart, err := chartloader.Load(images.chart)
-	if err != nil {
-		return err
-	}
-	settings := cli.New()
-	settings.KubeConfig, settings.KubeContext = c.Kubeconfig, ""
-	settings.SetNamespace(daprNamespace)
-	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
-	if err := config.Init(settings.RESTClientGetter(), daprNamespace, "secret"); err != nil {
-		return err
-	}
-	_, err = action.NewGet(config).Run(daprRelease)
-	switch {
-	case errors.Is(err, driver.ErrReleaseNotFound):
-		install := action.NewInstall(config)
-		install.ReleaseName, install.Namespace, install.CreateNamespace = daprRelease, daprNamespace, true
-		install.WaitStrategy, install.Timeout = kube.StatusWatcherStrategy, daprTimeout
-		_, err = install.RunWithContext(ctx, chart, daprValues(images))
-	case err == nil:
-		upgrade := action.NewUpgrade(config)
-		upgrade.Namespace = daprNamespace
-		upgrade.WaitStrategy, upgrade.Timeout = kube.StatusWatcherStrategy, daprTimeout
-		_, err = upgrade.RunWithContext(ctx, daprRelease, chart, daprValues(images))
-	}
-	return err
 }

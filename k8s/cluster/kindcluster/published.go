@@ -15,6 +15,6 @@ func (p published) tools() []string { return nil }
 func (p published) node(context.Context, Step) (nodeImage, error) { return nodeImage{}, nil }
 
 func (p published) dapr(ctx context.Context, _ Step) (daprImages, error) {
-	dir, err := chart(ctx, p.builder)
+	dir, err := daprChart(ctx, p.builder)
 	return daprImages{registry: "ghcr.io/dapr", tag: p.builder.DaprVersion(), chart: dir}, err
 }

@@ -10,17 +10,28 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"daca/k8s/cluster/report"
 )
 
-// ready waits until the node and every pod of the bare cluster are ready.
-func (c *Cluster) ready(ctx context.Context, progress func(string)) error {
+// Client returns a client of the cluster.
+func (c *Cluster) Client() (kubernetes.Interface, error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
 	if err != nil {
-		return fmt.Errorf("reading the kubeconfig of cluster %s: %w", c.Name, err)
+		return nil, fmt.Errorf("reading the kubeconfig of cluster %s: %w", c.Name, err)
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("connecting to cluster %s: %w", c.Name, err)
+		return nil, fmt.Errorf("connecting to cluster %s: %w", c.Name, err)
+	}
+	return client, nil
+}
+
+// ready waits until the node and every pod of the bare cluster are ready.
+func (c *Cluster) ready(ctx context.Context, progress func(string)) error {
+	client, err := c.Client()
+	if err != nil {
+		return err
 	}
 	for {
 		waiting, err := unready(ctx, client, "kube-system", "local-path-storage")
@@ -65,19 +76,10 @@ func unready(ctx context.Context, client kubernetes.Interface, namespaces ...str
 			names = append(names, "pods in "+namespace)
 		}
 		for _, pod := range pods.Items {
-			if !podReady(pod) {
+			if !report.Ready(pod) {
 				names = append(names, pod.Name)
 			}
 		}
 	}
 	return names, nil
-}
-
-func podReady(pod corev1.Pod) bool {
-	for _, condition := range pod.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

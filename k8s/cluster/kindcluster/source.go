@@ -18,6 +18,14 @@ const (
 	Built     Source = "built"     // from Go modules and Debian packages
 )
 
+// Description says it in words.
+func (s Source) Description() string {
+	if s == Published {
+		return "pulled from registries"
+	}
+	return "built on this machine"
+}
+
 const registryTimeout = 3 * time.Second
 
 // nodeImage is what a source provides of a node.
@@ -37,6 +45,7 @@ type imageSource interface {
 	tools() []string // that have to be installed
 	node(ctx context.Context, step Step) (nodeImage, error)
 	dapr(ctx context.Context, step Step) (daprImages, error)
+	redis(ctx context.Context, name string, progress func(string)) (archive string, err error)
 }
 
 // source returns the source that was asked for, or the one that is possible.
@@ -86,8 +95,8 @@ func detect(ctx context.Context, client *http.Client, registries ...string) Sour
 	return Published
 }
 
-// chart returns the directory of Dapr's chart, which its module has.
-func chart(ctx context.Context, builder *build.Builder) (string, error) {
+// daprChart returns the directory of Dapr's chart, which its module has.
+func daprChart(ctx context.Context, builder *build.Builder) (string, error) {
 	dir, err := builder.ModuleDir(ctx, build.Dapr)
 	return dir + "/charts/dapr", err
 }

@@ -3,7 +3,10 @@ package kindcluster
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 
 	"daca/k8s/cluster/host"
 )
@@ -88,4 +91,28 @@ func TestConfig(t *testing.T) {
 			t.Errorf("got %+v", config)
 		}
 	})
+}
+
+func TestRedisIsThatOfTheCharts(t *testing.T) {
+	t.Parallel()
+	var values, kind struct {
+		Redis struct {
+			Image struct{ Repository, Tag string }
+		}
+	}
+	for name, into := range map[string]any{"values.yaml": &values, "values-kind.yaml": &kind} {
+		text, err := os.ReadFile("../../../charts/daca/" + name)
+		if err == nil {
+			err = yaml.Unmarshal(text, into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if i := values.Redis.Image; redisPublished != "docker.io/library/"+i.Repository+":"+i.Tag {
+		t.Errorf("the charts have %+v", i)
+	}
+	if i := kind.Redis.Image; redisInNode != "docker.io/"+i.Repository+":"+i.Tag {
+		t.Errorf("the values for kind have %+v", i)
+	}
 }

@@ -1,0 +1,136 @@
+package kindcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"helm.sh/helm/v4/pkg/action"
+	chart "helm.sh/helm/v4/pkg/chart/v2"
+	"helm.sh/helm/v4/pkg/cli"
+	"helm.sh/helm/v4/pkg/kube"
+	"helm.sh/helm/v4/pkg/release/common"
+	releasev1 "helm.sh/helm/v4/pkg/release/v1"
+	"helm.sh/helm/v4/pkg/storage/driver"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+
+	"daca/k8s/cluster/report"
+)
+
+const (
+	releaseTimeout = 5 * time.Minute
+	reportTimeout  = 20 * time.Second
+	watchInterval  = time.Second
+)
+
+// release is a chart with what it is installed as.
+type release struct {
+	name, namespace string
+	restricted      bool // Pod Security enforces that in the namespace
+	chart           *chart.Chart
+	values          map[string]any
+}
+
+// apply installs the release, or upgrades it, and waits until all of it is
+// ready. The progress names the pods that are waited for, and the error comes
+// with the states, events and logs of the namespace.
+func (c *Cluster) apply(ctx context.Context, r release, progress func(string)) error {
+	client, err := c.Client()
+	if err != nil {
+		return err
+	}
+	if err := makeNamespace(ctx, client, r.namespace, r.restricted); err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { watch(watching, client, r, progress) })
+	err = c.helm(ctx, r)
+	stop()
+	watcher.Wait()
+	if err != nil {
+		var text strings.Builder
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
+		defer cancel()
+		report.Write(ctx, &text, client, r.namespace)
+		return fmt.Errorf("%w\n%s", err, &text)
+	}
+	return nil
+}
+
+func makeNamespace(ctx context.Context, client kubernetes.Interface, name string, restricted bool) error {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if restricted {
+		namespace.Labels = map[string]string{"pod-security.kubernetes.io/enforce": "restricted"}
+	}
+	_, err := client.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+	if err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// watch tells progress what is waited for, until ctx ends.
+func watch(ctx context.Context, client kubernetes.Interface, r release, progress func(string)) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		waiting, err := report.Waiting(ctx, client, r.namespace)
+		if err == nil && len(waiting) > 0 {
+			progress("waiting for " + strings.Join(waiting, ", "))
+		} else {
+			progress("installing " + r.name)
+		}
+	}
+}
+
+func (c *Cluster) helm(ctx context.Context, r release) error {
+	settings := cli.New()
+	settings.KubeConfig, settings.KubeContext = c.Kubeconfig, ""
+	settings.SetNamespace(r.namespace)
+	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
+	if err := config.Init(settings.RESTClientGetter(), r.namespace, "secret"); err != nil {
+		return err
+	}
+	found, err := action.NewGet(config).Run(r.name)
+	if err == nil && unfinished(found) {
+		uninstall := action.NewUninstall(config)
+		uninstall.WaitStrategy, uninstall.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		if _, err = uninstall.Run(r.name); err != nil {
+			return fmt.Errorf("removing what an interrupted installation left: %w", err)
+		}
+		err = driver.ErrReleaseNotFound
+	}
+	switch {
+	case errors.Is(err, driver.ErrReleaseNotFound):
+		install := action.NewInstall(config)
+		install.ReleaseName, install.Namespace = r.name, r.namespace
+		install.WaitStrategy, install.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		_, err = install.RunWithContext(ctx, r.chart, r.values)
+	case err == nil:
+		upgrade := action.NewUpgrade(config)
+		upgrade.Namespace = r.namespace
+		upgrade.WaitStrategy, upgrade.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		_, err = upgrade.RunWithContext(ctx, r.name, r.chart, r.values)
+	}
+	return err
+}
+
+// unfinished tells whether a release was interrupted while it was installed:
+// Helm upgrades none that is.
+func unfinished(found any) bool {
+	r, ok := found.(*releasev1.Release)
+	return ok && r.Info != nil && r.Info.Status == common.StatusPendingInstall
+}

@@ -1,0 +1,174 @@
+package kindcluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+
+	"daca/k8s/charts"
+	"daca/k8s/cluster/build"
+	"daca/k8s/cluster/image"
+	"daca/k8s/cluster/suite"
+)
+
+// Where Install puts the suite.
+const (
+	SuiteRelease   = "daca"
+	SuiteNamespace = "daca"
+)
+
+// Images of Redis: as charts/daca/values-kind.yaml names it in the node, and as
+// it is published. It is the default of charts/daca, a test holds that.
+const (
+	redisInNode    = suite.Repository + "redis:kind"
+	redisPublished = "docker.io/library/redis:7.4-alpine"
+)
+
+// LoadSuite makes the images of the suite from the sources and loads them, and
+// that of Redis, into the cluster, under the names that
+// charts/daca/values-kind.yaml has.
+func (c *Cluster) LoadSuite(ctx context.Context) error {
+	tag, err := suite.Tag(c.options.Root)
+	if err != nil {
+		return err
+	}
+	var archives []string
+	err = c.options.Step(ctx, "images of the suite", func(ctx context.Context, progress func(string)) error {
+		for _, service := range suite.Services() {
+			progress("compiling " + service.Name)
+			archive, err := c.options.suiteImages().Make(ctx, service, suite.Repository+service.Name+":"+tag)
+			if err != nil {
+				return err
+			}
+			archives = append(archives, archive)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = c.options.Step(ctx, "image of Redis", func(ctx context.Context, progress func(string)) error {
+		archive, err := c.source.redis(ctx, redisInNode, progress)
+		archives = append(archives, archive)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return c.LoadImages(ctx, archives...)
+}
+
+// LoadService makes the image of one service, called ref, and loads it.
+func (c *Cluster) LoadService(ctx context.Context, name, ref string) error {
+	service, err := suite.Find(name)
+	if err != nil {
+		return err
+	}
+	archive, err := c.options.suiteImages().Make(ctx, service, ref)
+	if err != nil {
+		return err
+	}
+	return c.LoadImages(ctx, archive)
+}
+
+// GeneratorImage is the load generator of the end-to-end tests.
+const GeneratorImage = suite.Repository + "load:e2e"
+
+// LoadGenerator makes the load generator of the end-to-end tests and loads it
+// into the cluster.
+func (c *Cluster) LoadGenerator(ctx context.Context) error {
+	var archive string
+	err := c.options.Step(ctx, "load generator", func(ctx context.Context, progress func(string)) error {
+		progress("compiling the load generator")
+		program := filepath.Join(c.options.Root, "bin", "images", "load")
+		archive = program + ".tar"
+		err := suite.Compile(ctx, filepath.Join(c.options.Root, "k8s"), program, "./e2e/load", []string{"GOOS=linux"})
+		if err != nil {
+			return err
+		}
+		return image.Write(archive, image.Image{
+			Names:      []string{GeneratorImage},
+			Files:      []image.File{{Path: "/load", Source: program, Mode: 0o755}},
+			Entrypoint: []string{"/load"},
+			User:       "65532:65532",
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return c.LoadImages(ctx, archive)
+}
+
+func (o Options) suiteImages() suite.Images {
+	return suite.Images{Root: o.Root, Dir: filepath.Join(o.Root, "bin", "images")}
+}
+
+// Install installs the suite, or upgrades it, and waits until it is ready. Pod
+// Security enforces its strictest level in the namespace.
+func (c *Cluster) Install(ctx context.Context) error {
+	return c.options.Step(ctx, "the suite, in namespace "+SuiteNamespace, func(ctx context.Context, progress func(string)) error {
+		dir := filepath.Join(c.options.Root, "charts")
+		loaded, err := charts.Load(dir, "daca")
+		if err != nil {
+			return err
+		}
+		values := map[string]any{}
+		text, err := os.ReadFile(filepath.Join(dir, "daca", "values-kind.yaml"))
+		if err == nil {
+			err = yaml.Unmarshal(text, &values)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the values for kind: %w", err)
+		}
+		err = c.apply(ctx, release{
+			name: SuiteRelease, namespace: SuiteNamespace, restricted: true, chart: loaded, values: values,
+		}, progress)
+		if err != nil {
+			return fmt.Errorf("installing the suite: %w", err)
+		}
+		return nil
+	})
+}
+
+func (b built) redis(ctx context.Context, name string, progress func(string)) (string, error) {
+	return b.builder.RedisImage(ctx, name, progress)
+}
+
+// redis has Docker pull the image, and gives it another name.
+func (p published) redis(ctx context.Context, name string, progress func(string)) (string, error) {
+	archive := filepath.Join(p.builder.Dir, strings.NewReplacer("/", "_", ":", "_").Replace(redisPublished)+".tar")
+	if _, err := os.Stat(archive); err == nil {
+		return archive, nil
+	}
+	progress("pulling " + redisPublished)
+	for _, args := range [][]string{
+		{"pull", "--quiet", redisPublished},
+		{"tag", redisPublished, name},
+		{"save", "--output", archive + ".unfinished", name},
+	} {
+		if out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("getting the image %s: docker %s: %w: %s", redisPublished, args[0], err, strings.TrimSpace(string(out)))
+		}
+	}
+	return archive, os.Rename(archive+".unfinished", archive)
+}
+
+// Tools builds helm and kubectl, at the versions that are pinned, into dir.
+func (o Options) Tools(ctx context.Context, dir string) error {
+	options, err := o.complete()
+	if err != nil {
+		return err
+	}
+	builder, err := build.New(options.Root, options.Cache)
+	if err != nil {
+		return err
+	}
+	return options.Step(ctx, "helm and kubectl", func(ctx context.Context, progress func(string)) error {
+		return builder.Tools(ctx, dir, progress)
+	})
+}
