@@ -85,7 +85,7 @@ func TestClusterWithoutDaprIsRefused(t *testing.T) {
 func TestConfigIsWhatTheServiceReads(t *testing.T) {
 	t.Parallel()
 	// Set by the chart from other values, or left to what the container is.
-	own := []string{"HOST", "PORT", "SHUTDOWN_GRACE", "DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN",
+	own := []string{"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE", "DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN",
 		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH"}
 	for _, service := range []string{"chat", "analytics"} {
 		t.Run(service, func(t *testing.T) {
@@ -180,7 +180,7 @@ func TestValuesOfTheServices(t *testing.T) {
 		if got := env(pod.Containers[0], "SHUTDOWN_GRACE"); got != "60s" {
 			t.Errorf("SHUTDOWN_GRACE is %q", got)
 		}
-		if got := *pod.TerminationGracePeriodSeconds; got != 5+60+15 {
+		if got := *pod.TerminationGracePeriodSeconds; got != 5+2+60+15 {
 			t.Errorf("terminationGracePeriodSeconds is %d", got)
 		}
 	})

@@ -15,6 +15,7 @@ type config struct {
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`                                          // json or text
 	CORSOrigins   []string      `env:"CORS_ORIGINS" envDefault:"http://localhost:3000,http://localhost:8000"` // origins that browsers may call from
 	MaxBodyBytes  int64         `env:"MAX_BODY_BYTES" envDefault:"1048576"`                                   // larger request bodies get 413
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s"`                                        // serves on at a stop, closing connections
 	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"10s"`                                       // for requests in flight at a stop
 
 	DaprEndpoint string `env:"DAPR_GRPC_ENDPOINT"`                // the sidecar's gRPC address; empty is DAPR_GRPC_PORT on loopback
@@ -41,6 +42,7 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.Port >= 0 && cfg.Port < 65536, "PORT", "a port up to 65535, or 0 for a free one"),
 		serve.Require(cfg.DaprPort > 0 && cfg.DaprPort < 65536, "DAPR_GRPC_PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "at least 1024"),
+		serve.Require(cfg.ShutdownDelay >= 0, "SHUTDOWN_DELAY", "a duration, not below 0"),
 		serve.Require(cfg.ShutdownGrace > 0, "SHUTDOWN_GRACE", "a duration above 0"),
 		serve.Require(cfg.DedupWindow >= 10*time.Minute, "DEDUP_WINDOW", "at least 10m, longer than the longest redelivery"),
 		serve.Require(cfg.DedupCap >= 100 && cfg.DedupCap <= 100_000, "DEDUP_CAP", "from 100 to 100000, what a document of 4 MiB can hold"),

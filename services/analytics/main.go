@@ -57,5 +57,5 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		{Name: "sidecar", Ask: sidecar.Ping},
 		{Name: contract.StateStore, Ask: counter.Ping},
 	}, logger, metrics)
-	return api.Run(ctx, cfg.Host, cfg.Port, cfg.ShutdownGrace)
+	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Delay: cfg.ShutdownDelay, Grace: cfg.ShutdownGrace})
 }

@@ -19,6 +19,7 @@ type config struct {
 	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`                    // json or text
 	CORSOrigins   []string      `env:"CORS_ORIGINS" envDefault:"http://localhost:3000"` // origins that browsers may call from
 	MaxBodyBytes  int64         `env:"MAX_BODY_BYTES" envDefault:"1048576"`             // larger request bodies get 413
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s"`                  // serves on at a stop, closing connections
 	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"20s"`                 // for requests in flight at a stop
 
 	DaprEndpoint string `env:"DAPR_GRPC_ENDPOINT"`                // the sidecar's gRPC address; empty is DAPR_GRPC_PORT on loopback
@@ -68,6 +69,7 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.Port >= 0 && cfg.Port < 65536, "PORT", "a port up to 65535, or 0 for a free one"),
 		serve.Require(cfg.DaprPort > 0 && cfg.DaprPort < 65536, "DAPR_GRPC_PORT", "a port from 1 to 65535"),
 		serve.Require(cfg.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "at least 1024"),
+		serve.Require(cfg.ShutdownDelay >= 0, "SHUTDOWN_DELAY", "a duration, not below 0"),
 		serve.Require(cfg.ShutdownGrace > 0, "SHUTDOWN_GRACE", "a duration above 0"),
 		serve.Require(cfg.AnalyticsTimeout > 0, "ANALYTICS_TIMEOUT", "a duration above 0"),
 		serve.Require(cfg.OpenAIKey != "" || cfg.OpenAIBaseURL != "", "OPENAI_API_KEY, OPENAI_BASE_URL or GEMINI_API_KEY",

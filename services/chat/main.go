@@ -88,5 +88,5 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (err err
 		{Name: contract.AnalyticsApp, Optional: true, Ask: chat.countOutcome.Ask},
 		{Name: "model", Optional: true, Ask: chat.modelOutcome.Ask},
 	}, logger, metrics)
-	return api.Run(ctx, cfg.Host, cfg.Port, cfg.ShutdownGrace)
+	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Delay: cfg.ShutdownDelay, Grace: cfg.ShutdownGrace})
 }

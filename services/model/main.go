@@ -39,5 +39,5 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return api.Run(ctx, cfg.Host, cfg.Port, cfg.ShutdownGrace)
+	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Grace: cfg.ShutdownGrace})
 }

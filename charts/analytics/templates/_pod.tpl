@@ -27,7 +27,7 @@ spec:
   securityContext:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}
   # Longer than the stop can take: the pause, the grace, and the sidecar's own.
-  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds .Values.shutdownGraceSeconds 15) }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds .Values.shutdownDelaySeconds .Values.shutdownGraceSeconds 15) }}
   containers:
     - name: {{ .Chart.Name }}
       image: {{ include "service.image" . | quote }}
@@ -41,6 +41,8 @@ spec:
       env:
         - name: PORT
           value: {{ .Values.containerPort | quote }}
+        - name: SHUTDOWN_DELAY
+          value: {{ printf "%ds" (int .Values.shutdownDelaySeconds) }}
         - name: SHUTDOWN_GRACE
           value: {{ printf "%ds" (int .Values.shutdownGraceSeconds) }}
         {{- with include (printf "%s.env" .Chart.Name) . }}

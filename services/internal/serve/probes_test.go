@@ -59,7 +59,7 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	returned := make(chan error, 1)
 	go func() {
-		returned <- runServer(ctx, listener, handler, time.Minute, slog.New(slog.DiscardHandler), func() { close(release) })
+		returned <- runServer(ctx, listener, handler, Stop{Grace: time.Minute}, slog.New(slog.DiscardHandler), func() { close(release) })
 	}()
 	answers := make(chan string, 1)
 	go func() {
@@ -79,5 +79,49 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 	}
 	if err := <-returned; err != nil {
 		t.Errorf("Run returns %v", err)
+	}
+}
+
+// TestAnswersCloseTheirConnectionsAtAStop holds the delay of a stop: requests
+// are answered, and clients told not to use their connections again.
+func TestAnswersCloseTheirConnectionsAtAStop(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") })
+	ctx, stop := context.WithCancel(t.Context())
+	stopping, returned := make(chan struct{}), make(chan error, 1)
+	go func() {
+		returned <- runServer(ctx, listener, handler, Stop{Delay: time.Hour, Grace: time.Minute}, slog.New(slog.DiscardHandler), func() { close(stopping) })
+	}()
+	client := http.Client{Transport: &http.Transport{}}
+	get := func() (body string, closes bool) {
+		t.Helper()
+		resp, err := client.Get("http://" + listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text), resp.Close
+	}
+	if body, closes := get(); body != "served" || closes {
+		t.Errorf("got %q, closes %t", body, closes)
+	}
+	stop()
+	<-stopping
+	for range 2 { // the first on the connection that is open, the second on a new one
+		if body, closes := get(); body != "served" || !closes {
+			t.Errorf("while stopping: got %q, closes %t", body, closes)
+		}
+	}
+	_ = listener.Close() // rather than wait for an hour
+	if err := <-returned; err == nil {
+		t.Error("a server without its listener returns no error")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	// Images of the services hold nothing but one program: it brings the roots of
@@ -25,22 +26,38 @@ const (
 	idleTimeout       = 2 * time.Minute
 )
 
+// Stop says how a server stops.
+type Stop struct {
+	// Delay is how long it serves on. Each answer then closes its connection: a
+	// client that reuses one could otherwise send a request on it just when it
+	// is closed, and would not know whether it was handled.
+	Delay time.Duration
+	// Grace is what requests in flight get to finish after that.
+	Grace time.Duration
+}
+
 // Run serves the API on the port until ctx ends. Then /readyz says "stopping",
-// intake stops, and requests in flight get the grace period to finish. Run
-// returns nil after an orderly stop.
-func (a *API) Run(ctx context.Context, host string, port int, grace time.Duration) error {
+// and after the delay intake stops, and requests in flight get the grace period
+// to finish. Run returns nil after an orderly stop.
+func (a *API) Run(ctx context.Context, host string, port int, stop Stop) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
-	return runServer(ctx, listener, a.Handler(), grace, a.opts.Logger, func() { a.probes.stopping.Store(true) })
+	return runServer(ctx, listener, a.Handler(), stop, a.opts.Logger, func() { a.probes.stopping.Store(true) })
 }
 
 // runServer serves handler on the listener until ctx ends and calls stopping
 // before intake stops.
-func runServer(ctx context.Context, listener net.Listener, handler http.Handler, grace time.Duration, logger *slog.Logger, stopping func()) error {
+func runServer(ctx context.Context, listener net.Listener, handler http.Handler, stop Stop, logger *slog.Logger, stopping func()) error {
+	var closing atomic.Bool
 	server := &http.Server{
-		Handler:           handler,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if closing.Load() {
+				w.Header().Set("Connection", "close")
+			}
+			handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
@@ -55,13 +72,19 @@ func runServer(ctx context.Context, listener net.Listener, handler http.Handler,
 		return fmt.Errorf("serving HTTP: %w", err)
 	case <-ctx.Done():
 	}
+	closing.Store(true)
 	stopping()
-	logger.InfoContext(ctx, "stopping: finishing requests in flight", "grace", grace.String())
-	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	logger.InfoContext(ctx, "stopping: finishing requests in flight", "delay", stop.Delay.String(), "grace", stop.Grace.String())
+	select {
+	case err := <-served:
+		return fmt.Errorf("serving HTTP: %w", err)
+	case <-time.After(stop.Delay):
+	}
+	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stop.Grace)
 	defer cancel()
 	err := server.Shutdown(graceCtx)
 	if err != nil {
-		err = fmt.Errorf("requests were still in flight after %s: %w", grace, errors.Join(err, server.Close()))
+		err = fmt.Errorf("requests were still in flight after %s: %w", stop.Grace, errors.Join(err, server.Close()))
 	}
 	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
