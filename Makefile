@@ -6,7 +6,7 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint cluster cluster-down e2e tools bin/cluster vuln build prepare clean
+.PHONY: help run test bench lint cluster cluster-down e2e tools push sbom bin/cluster vuln build prepare clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -38,6 +38,17 @@ e2e: bin/cluster ## Run the end-to-end tests on the cluster; E2E_KEEP=1 keeps on
 tools: bin/cluster ## Build helm and kubectl into bin/, at the versions of the cluster
 	@$(BIN)/cluster tools
 
+push: bin/cluster ## Build the images for amd64 and arm64, and push them to REGISTRY
+	$(if $(REGISTRY),,$(error Which registry? make push REGISTRY=registry.example.com/team))
+	@$(BIN)/cluster push $(REGISTRY)
+
+sbom: $(BIN)/cyclonedx-gomod ## List what the programs are made of, as CycloneDX, in bin/sbom/
+	mkdir -p $(BIN)/sbom
+	for service in chat analytics model; do \
+	  GOOS=linux CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -tags=nomsgpack" $(BIN)/cyclonedx-gomod app -json -licenses \
+	    -main services/$$service -output $(BIN)/sbom/$$service.cdx.json . || exit 1; \
+	done
+
 bin/cluster: # go build knows whether there is anything to do
 	@$(GO) -C k8s build -o $(BIN)/cluster ./cluster
 
@@ -55,6 +66,9 @@ $(BIN)/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 
 $(BIN)/govulncheck: .ci/tools/go.mod .ci/tools/go.sum
 	$(GO) -C .ci/tools build -o $@ golang.org/x/vuln/cmd/govulncheck
+
+$(BIN)/cyclonedx-gomod: .ci/sbom/go.mod .ci/sbom/go.sum
+	$(GO) -C .ci/sbom build -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 clean: ## Remove what was built and the state of make run
 	rm -rf $(BIN) .daca

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"daca/k8s/cluster/kindcluster"
+	"daca/k8s/cluster/suite"
 )
 
 const usage = `usage: cluster up                    a kind cluster with Dapr and the suite
@@ -19,13 +20,15 @@ const usage = `usage: cluster up                    a kind cluster with Dapr and
        cluster e2e [go test flags]   the end-to-end tests, on that cluster
        cluster image SERVICE REF     the image of a service, as REF in the cluster
        cluster load IMAGE-TAR...     images into the cluster
+       cluster push REGISTRY         the images of the services, for amd64 and arm64
        cluster tools                 helm and kubectl into bin/
        cluster down                  no cluster, and no Docker if it was started here
 
 CLUSTER_IMAGES is "published" to pull the images of Kubernetes and Dapr from
 registries, "built" to build them; without it, that is found out.
 CLUSTER_NAME names another cluster than "` + kindcluster.DefaultName + `".
-E2E_KEEP=1 keeps a cluster that was created for the end-to-end tests.`
+E2E_KEEP=1 keeps a cluster that was created for the end-to-end tests.
+IMAGE_SOURCE is the address of the sources, for the labels of pushed images.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -73,6 +76,8 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 			return err
 		}
 		return cluster.LoadImages(ctx, args...)
+	case command == "push" && len(args) == 1:
+		return push(ctx, options, args[0], getenv("IMAGE_SOURCE"), stdout)
 	case command == "tools" && len(args) == 0:
 		return options.Tools(ctx, filepath.Join(root, "bin"))
 	case command == "down" && len(args) == 0:
@@ -107,5 +112,19 @@ and then:
 
 make tools puts kubectl and helm into bin/; make cluster-down removes the cluster.
 `, kindcluster.SuiteNamespace, cluster.Name, cluster.Images.Description())
+	return err
+}
+
+// push sends the images to a registry, and prints their digests.
+func push(ctx context.Context, options kindcluster.Options, registry, source string, stdout io.Writer) error {
+	var digests []string
+	err := options.Step(ctx, "images pushed to "+registry, func(ctx context.Context, progress func(string)) (err error) {
+		images := suite.Images{Root: options.Root, Dir: filepath.Join(options.Root, "bin", "images"), Source: source}
+		digests, err = images.Push(ctx, registry, progress, "amd64", "arm64")
+		return err
+	})
+	for _, digest := range digests {
+		_, _ = fmt.Fprintln(stdout, digest)
+	}
 	return err
 }

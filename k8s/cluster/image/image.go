@@ -64,6 +64,7 @@ func Write(path string, image Image) error {
 	return nil
 }
 
+// assemble makes the image, without its names.
 func assemble(image Image) (v1.Image, error) {
 	var layers []v1.Layer
 	fast := []tarball.LayerOption{tarball.WithCompressionLevel(gzip.BestSpeed), tarball.WithCompressedCaching}

@@ -1,0 +1,65 @@
+package image_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"daca/k8s/cluster/image"
+)
+
+func TestPush(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(registry.New())
+	defer server.Close()
+	host := strings.TrimPrefix(server.URL, "http://")
+	var images []image.Image
+	for _, arch := range []string{"amd64", "arm64"} {
+		i := example(t)
+		i.Arch = arch
+		images = append(images, i)
+	}
+	digest, err := image.Push(t.Context(), host+"/team/app:1.0", images...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byDigest, err := name.ParseReference(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byTag, err := name.ParseReference(host + "/team/app:1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ref := range []name.Reference{byDigest, byTag} {
+		index, err := remote.Index(ref)
+		if err != nil {
+			t.Fatal(err)
+		}
+		manifest, err := index.IndexManifest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var platforms []string
+		for _, m := range manifest.Manifests {
+			platforms = append(platforms, m.Platform.String())
+		}
+		if strings.Join(platforms, " ") != "linux/amd64 linux/arm64" {
+			t.Errorf("%s has %q", ref, platforms)
+		}
+	}
+
+	t.Run("a registry that refuses is named", func(t *testing.T) {
+		t.Parallel()
+		closed := httptest.NewServer(nil)
+		closed.Close()
+		ref := strings.TrimPrefix(closed.URL, "http://") + "/app:1"
+		if _, err := image.Push(t.Context(), ref, images...); err == nil || !strings.Contains(err.Error(), ref) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
