@@ -35,6 +35,18 @@ func TestPins(t *testing.T) {
 		}
 	})
 
+	t.Run("the README installs the same Dapr", func(t *testing.T) {
+		t.Parallel()
+		text, err := os.ReadFile(filepath.Join(repository, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "helm install dapr dapr --repo https://dapr.github.io/helm-charts/ --version " + strings.TrimPrefix(pins.Versions[Dapr], "v") + " "
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the README has no %q", want)
+		}
+	})
+
 	copyModules := func(t *testing.T) string {
 		t.Helper()
 		root := t.TempDir()
