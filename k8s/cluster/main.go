@@ -75,7 +75,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		if err != nil {
 			return err
 		}
-		return cluster.LoadImages(ctx, args...)
+		return cluster.LoadImages(ctx, "images", args...)
 	case command == "push" && len(args) == 1:
 		return push(ctx, options, args[0], getenv("IMAGE_SOURCE"), stdout)
 	case command == "tools" && len(args) == 0:

@@ -12,6 +12,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"daca/k8s/cluster/report"
 )
 
 // TestSuite takes one installation through what happens to it in its life. What
@@ -185,10 +187,12 @@ func (s *installation) restarted(part, container string) {
 					return fmt.Errorf("%s of %s was restarted %d times, ready %t", container, pod.Name, c.RestartCount, c.Ready)
 				}
 			}
+			if !report.Ready(pod) {
+				return fmt.Errorf("%s is not ready", pod.Name)
+			}
 		}
 		return nil
 	})
-	s.run("kubectl", "wait", "pods", "--selector", "app.kubernetes.io/name="+part, "--for=condition=Ready", "--timeout", waitTimeout.String())
 }
 
 func withoutAnalytics(s *installation) {

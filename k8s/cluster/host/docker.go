@@ -20,35 +20,36 @@ type Docker struct {
 
 const runtimeName = "runc-without-sys-resource"
 
-// Ensure returns when Docker answers. Where it does not run it is started, if
-// that is for root to do; where it is not installed, the error says how to get
-// it, or CI installs it. The other tools named are looked for too.
-func (d Docker) Ensure(ctx context.Context, progress func(string), tools ...string) error {
+// Ensure returns when Docker answers, and tells whether it was started now.
+// Where it does not run it is started, if that is for root to do; where it is
+// not installed, the error says how to get it, or CI installs it. The other
+// tools named are looked for too.
+func (d Docker) Ensure(ctx context.Context, progress func(string), tools ...string) (started bool, err error) {
 	for _, tool := range append([]string{"docker"}, tools...) {
 		if err := d.have(ctx, tool, progress); err != nil {
-			return err
+			return false, err
 		}
 	}
 	runtime, err := defaultRuntime(ctx)
-	if err != nil && d.CI { // there may be no more than a client
+	if err == nil {
+		if d.Facts.NoSysResource && runtime != runtimeName {
+			return false, errors.New("this host lacks CAP_SYS_RESOURCE, so that Docker, as it runs now, cannot start " +
+				"privileged containers; stop Docker, and one is started that can")
+		}
+		return false, nil
+	}
+	if d.CI { // there may be no more than a client
 		if err := d.have(ctx, "dockerd", progress); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if err != nil {
-		if err := d.mayStart(err); err != nil {
-			return err
-		}
-		if err := d.start(ctx, progress); err != nil {
-			return fmt.Errorf("starting dockerd: %w", err)
-		}
-		return nil
+	if err := d.mayStart(err); err != nil {
+		return false, err
 	}
-	if d.Facts.NoSysResource && runtime != runtimeName {
-		return errors.New("this host lacks CAP_SYS_RESOURCE, so that Docker, as it runs now, cannot start " +
-			"privileged containers; stop Docker, and one is started that can")
+	if err := d.start(ctx, progress); err != nil {
+		return false, fmt.Errorf("starting dockerd: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 func (d Docker) mayStart(noAnswer error) error {

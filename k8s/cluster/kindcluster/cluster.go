@@ -26,7 +26,7 @@ type Options struct {
 	Root   string // of the repository; found from the working directory if empty
 	Cache  string // for all that is built; in the user's cache directory if empty
 	Images Source // detected if empty
-	CI     bool   // install Docker and debootstrap where they are missing
+	CI     bool   // install Docker and debootstrap where they are missing, and start afresh
 	Step   Step   // silent if nil
 }
 
@@ -58,7 +58,12 @@ func Create(ctx context.Context, options Options) (*Cluster, error) {
 		title += " (this host has " + facts.String() + ")"
 	}
 	err = options.Step(ctx, title, func(ctx context.Context, progress func(string)) error {
-		return options.docker(facts).Ensure(ctx, progress, source.tools()...)
+		started, err := options.docker(facts).Ensure(ctx, progress, source.tools()...)
+		if err == nil && started && options.CI {
+			progress("removing what an interrupted run may have left")
+			err = options.remove(ctx, progress)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err

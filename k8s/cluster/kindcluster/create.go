@@ -90,9 +90,9 @@ func (o Options) remove(ctx context.Context, progress func(string)) error {
 	return nil
 }
 
-// LoadImages loads image archives into the cluster, several at a time.
-func (c *Cluster) LoadImages(ctx context.Context, archives ...string) error {
-	return c.options.Step(ctx, "images loaded", func(ctx context.Context, progress func(string)) error {
+// LoadImages loads image archives into the cluster. What they are is shown.
+func (c *Cluster) LoadImages(ctx context.Context, what string, archives ...string) error {
+	return c.options.Step(ctx, what+" loaded", func(ctx context.Context, progress func(string)) error {
 		nodes, err := c.options.provider(progress).ListInternalNodes(c.Name)
 		if err != nil {
 			return fmt.Errorf("listing the nodes of cluster %s: %w", c.Name, err)

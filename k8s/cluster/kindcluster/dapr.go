@@ -30,7 +30,7 @@ func daprValues(images daprImages) map[string]any {
 // waits until all of it is ready.
 func (c *Cluster) installDapr(ctx context.Context, images daprImages) error {
 	if len(images.archives) > 0 {
-		if err := c.LoadImages(ctx, images.archives...); err != nil {
+		if err := c.LoadImages(ctx, "images of Dapr", images.archives...); err != nil {
 			return err
 		}
 	}

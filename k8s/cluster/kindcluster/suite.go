@@ -38,7 +38,7 @@ func (c *Cluster) LoadSuite(ctx context.Context) error {
 		return err
 	}
 	var archives []string
-	err = c.options.Step(ctx, "images of the suite", func(ctx context.Context, progress func(string)) error {
+	err = c.options.Step(ctx, "images of the services", func(ctx context.Context, progress func(string)) error {
 		for _, service := range suite.Services() {
 			progress("compiling " + service.Name)
 			archive, err := c.options.suiteImages().Make(ctx, service, suite.Repository+service.Name+":"+tag)
@@ -60,7 +60,7 @@ func (c *Cluster) LoadSuite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.LoadImages(ctx, archives...)
+	return c.LoadImages(ctx, "images of the suite", archives...)
 }
 
 // LoadService makes the image of one service, called ref, and loads it.
@@ -73,7 +73,7 @@ func (c *Cluster) LoadService(ctx context.Context, name, ref string) error {
 	if err != nil {
 		return err
 	}
-	return c.LoadImages(ctx, archive)
+	return c.LoadImages(ctx, "image of "+name, archive)
 }
 
 // GeneratorImage is the load generator of the end-to-end tests.
@@ -83,7 +83,7 @@ const GeneratorImage = suite.Repository + "load:e2e"
 // into the cluster.
 func (c *Cluster) LoadGenerator(ctx context.Context) error {
 	var archive string
-	err := c.options.Step(ctx, "load generator", func(ctx context.Context, progress func(string)) error {
+	err := c.options.Step(ctx, "image of the load generator", func(ctx context.Context, progress func(string)) error {
 		progress("compiling the load generator")
 		program := filepath.Join(c.options.Root, "bin", "images", "load")
 		archive = program + ".tar"
@@ -101,7 +101,7 @@ func (c *Cluster) LoadGenerator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.LoadImages(ctx, archive)
+	return c.LoadImages(ctx, "load generator", archive)
 }
 
 func (o Options) suiteImages() suite.Images {

@@ -3,6 +3,8 @@ package suite_test
 import (
 	"archive/tar"
 	"bufio"
+	"bytes"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/json"
 	"errors"
@@ -12,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +66,7 @@ func TestImages(t *testing.T) {
 				t.Errorf("it has %d MB, %v; want less than %d", info.Size()/megabyte, err, mostSize/megabyte)
 			}
 			isStatic(t, program)
+			bringsRootsAndZones(t, program)
 			answersItsVersion(t, program)
 		})
 	}
@@ -124,6 +128,23 @@ func isStatic(t *testing.T, program string) {
 		if header.Type == elf.PT_INTERP {
 			t.Error("the program is linked dynamically")
 		}
+	}
+}
+
+// bringsRootsAndZones holds what an empty file system lacks: roots of TLS, and
+// time zones.
+func bringsRootsAndZones(t *testing.T, program string) {
+	t.Helper()
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(info.Deps, func(d *debug.Module) bool { return d.Path == "golang.org/x/crypto/x509roots/fallback" }) {
+		t.Error("the program has no roots of TLS")
+	}
+	text, err := os.ReadFile(program)
+	if err != nil || !bytes.Contains(text, []byte("America/Argentina/Ushuaia")) {
+		t.Errorf("the program has no time zones, %v", err)
 	}
 }
 
