@@ -55,6 +55,11 @@ func sidecars(s *installation) {
 				s.Errorf("pod %s has no sidecar that is ready", pod.Name)
 				continue
 			}
+			// Metadata does not tell of Resiliency, without which events are lost.
+			log, err := s.client.CoreV1().Pods(s.namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: "daprd"}).DoRaw(s.Context())
+			if err != nil || !strings.Contains(string(log), "Loading Resiliency configuration: daca") {
+				s.Errorf("the sidecar of %s has not loaded the Resiliency, %v", pod.Name, err)
+			}
 			got, err := s.send("GET", s.forward("pod/"+pod.Name, 3500)+"/v1.0/metadata", "")
 			var m metadata
 			if err == nil {
@@ -142,7 +147,7 @@ func deletions(s *installation) {
 
 	for _, part := range []string{"analytics", "chat"} {
 		for _, pod := range s.pods(part) {
-			s.kill(pod, "daprd")
+			s.kill(pod.Name, "daprd")
 		}
 		s.restarted(part, "daprd")
 	}
@@ -159,21 +164,27 @@ func deletions(s *installation) {
 	s.counted()
 }
 
-// kill ends the process of a container without notice, from the node.
-func (s *installation) kill(pod corev1.Pod, container string) {
+// kill ends the process of a container without notice, from the node. One that
+// is between two of its lives is killed in the next.
+func (s *installation) kill(name, container string) {
 	s.Helper()
-	for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
-		if c.Name != container {
-			continue
+	s.eventually(func() error {
+		pod, err := s.client.CoreV1().Pods(s.namespace).Get(s.Context(), name, metav1.GetOptions{})
+		if err != nil {
+			return err
 		}
-		_, id, _ := strings.Cut(c.ContainerID, "://")
+		all := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+		i := slices.IndexFunc(all, func(c corev1.ContainerStatus) bool { return c.Name == container })
+		if i < 0 || all[i].State.Running == nil {
+			return fmt.Errorf("%s of %s does not run", container, name)
+		}
+		_, id, _ := strings.Cut(all[i].ContainerID, "://")
 		cmd := exec.CommandContext(s.Context(), "docker", "exec", pod.Spec.NodeName, "ctr", "--namespace", "k8s.io", "task", "kill", "--signal", "SIGKILL", id)
 		if out, err := cmd.CombinedOutput(); err != nil {
-			s.Fatalf("killing %s of %s: %v\n%s", container, pod.Name, err, out)
+			return fmt.Errorf("killing %s of %s: %w: %s", container, name, err, out)
 		}
-		return
-	}
-	s.Fatalf("pod %s has no container %s", pod.Name, container)
+		return nil
+	})
 }
 
 // restarted waits until the container of each pod of the part was started again,
