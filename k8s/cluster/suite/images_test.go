@@ -123,7 +123,7 @@ func isStatic(t *testing.T, program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	for _, header := range file.Progs {
 		if header.Type == elf.PT_INTERP {
 			t.Error("the program is linked dynamically")

@@ -91,14 +91,13 @@ func (l *load) send(ctx context.Context, user string, pause time.Duration) {
 	for {
 		err := l.message(context.WithoutCancel(ctx), user)
 		l.mu.Lock()
-		switch {
-		case err == nil:
+		if err == nil {
 			l.stats.Answered[user]++
-		default:
+		} else {
 			l.stats.Failed++
-			if len(l.stats.Failures) < mostFailures {
-				l.stats.Failures = append(l.stats.Failures, time.Now().UTC().Format("15:04:05.000 ")+err.Error())
-			}
+		}
+		if err != nil && len(l.stats.Failures) < mostFailures {
+			l.stats.Failures = append(l.stats.Failures, time.Now().UTC().Format("15:04:05.000 ")+err.Error())
 		}
 		l.mu.Unlock()
 		select {
