@@ -52,15 +52,28 @@ func (c *Cluster) LoadSuite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = c.options.Step(ctx, "image of Redis", func(ctx context.Context, progress func(string)) error {
-		archive, err := c.source.redis(ctx, redisInNode, progress)
-		archives = append(archives, archive)
-		return err
-	})
+	redis, err := c.redis(ctx)
 	if err != nil {
 		return err
 	}
-	return c.LoadImages(ctx, "images of the suite", archives...)
+	return c.LoadImages(ctx, "images of the suite", append(archives, redis)...)
+}
+
+// LoadRedis makes the image of Redis and loads it into the cluster.
+func (c *Cluster) LoadRedis(ctx context.Context) error {
+	archive, err := c.redis(ctx)
+	if err != nil {
+		return err
+	}
+	return c.LoadImages(ctx, "image of Redis", archive)
+}
+
+func (c *Cluster) redis(ctx context.Context) (archive string, err error) {
+	err = c.options.Step(ctx, "image of Redis", func(ctx context.Context, progress func(string)) error {
+		archive, err = c.source.redis(ctx, redisInNode, progress)
+		return err
+	})
+	return archive, err
 }
 
 // LoadService makes the image of one service, called ref, and loads it.
