@@ -82,6 +82,7 @@ func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 		"the suite":                      {"daca", ""},
 		"the suite with everything":      {"daca", everythingOfDaca()},
 		"the suite on kind":              {"daca", file(t, "daca/values-kind.yaml")},
+		"the suite under Tilt":           {"daca", file(t, "../tilt/values.yaml")},
 		"the suite in production":        {"daca", file(t, "daca/values-production.yaml")},
 		"the suite with a Redis of ours": {"daca", externalRedis},
 		"the suite with no Redis login":  {"daca", "redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}"},
