@@ -6,7 +6,7 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint cluster cluster-down e2e tools push sbom bin/cluster vuln build prepare clean
+.PHONY: help run test bench lint cluster cluster-down e2e tools push sbom bin/cluster tilt tilt-up tilt-ci vuln build prepare clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,23 @@ sbom: $(BIN)/cyclonedx-gomod ## List what the programs are made of, as CycloneDX
 
 bin/cluster: # go build knows whether there is anything to do
 	@$(GO) -C k8s build -o $(BIN)/cluster ./cluster
+
+# An installed tilt is used; without one it is built, which takes some minutes.
+TILT    := $(shell command -v tilt 2>/dev/null || echo $(BIN)/tilt)
+CONTEXT := kind-$(or $(CLUSTER_NAME),daca)
+
+tilt: $(TILT) ## Build Tilt, unless one is installed
+	@$(TILT) version
+
+tilt-up: tools $(TILT) ## The suite on the kind cluster with Tilt, rebuilt as you edit
+	@$(BIN)/cluster create && exec $(TILT) up --context $(CONTEXT)
+
+tilt-ci: tools $(TILT) ## Run tilt ci, and measure how long edits take to be served
+	@$(GO) build -o $(BIN)/loop ./tilt/loop
+	@$(BIN)/cluster create && exec $(BIN)/loop ci -tilt $(TILT) -kubectl $(BIN)/kubectl -context $(CONTEXT)
+
+$(BIN)/tilt: tilt/tool/build tilt/tool/go.sum tilt/tool/page/build.mjs tilt/tool/page/package-lock.json
+	@GO=$(GO) tilt/tool/build $@
 
 vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
 	$(BIN)/govulncheck ./...
