@@ -18,7 +18,6 @@ import (
 const usage = `usage: cluster up                    a kind cluster with Dapr and the suite
        cluster create                a kind cluster with Dapr, and the image of Redis
        cluster e2e [go test flags]   the end-to-end tests, on that cluster
-       cluster image SERVICE REF     the image of a service, as REF in the cluster
        cluster wrap REF /PATH=FILE...  programs as an image, as REF in the cluster
        cluster load IMAGE-TAR...     images into the cluster
        cluster push REGISTRY         the images of the services, for amd64 and arm64
@@ -68,12 +67,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return cluster.LoadRedis(ctx)
 	case command == "e2e":
 		return e2e(ctx, options, args, getenv("E2E_KEEP") != "", stdout)
-	case command == "image" && len(args) == 2:
-		cluster, err := kindcluster.Find(options)
-		if err != nil {
-			return err
-		}
-		return cluster.LoadService(ctx, args[0], args[1])
 	case command == "wrap" && len(args) > 1:
 		return wrap(ctx, options, args[0], args[1:]...)
 	case command == "load" && len(args) > 0:

@@ -63,9 +63,7 @@ func modules() []module {
 		},
 		{
 			dir: modulesDir + "dapr", path: Dapr, tags: "stablecomponents",
-			stamp: func(version string) []string {
-				return []string{"github.com/dapr/dapr/pkg/buildinfo.version=" + strings.TrimPrefix(version, "v")}
-			},
+			stamp:    stampDapr,
 			programs: under(Dapr+"/cmd/", daprPrograms()...),
 		},
 		{dir: ownModule, path: Kind, programs: []program{{"daca/k8s/cluster/pause", "pause"}}},
@@ -98,6 +96,11 @@ func under(prefix string, paths ...string) []program {
 
 func one(variable string) func(string) []string {
 	return func(version string) []string { return []string{variable + "=" + version} }
+}
+
+func stampDapr(version string) []string {
+	version = strings.TrimPrefix(version, "v")
+	return []string{"github.com/dapr/dapr/pkg/buildinfo.version=" + version, "github.com/dapr/kit/logger.DaprVersion=" + version}
 }
 
 func stampKubernetes(version string) []string {

@@ -76,19 +76,6 @@ func (c *Cluster) redis(ctx context.Context) (archive string, err error) {
 	return archive, err
 }
 
-// LoadService makes the image of one service, called ref, and loads it.
-func (c *Cluster) LoadService(ctx context.Context, name, ref string) error {
-	service, err := suite.Find(name)
-	if err != nil {
-		return err
-	}
-	archive, err := c.options.suiteImages().Make(ctx, service, ref)
-	if err != nil {
-		return err
-	}
-	return c.LoadImages(ctx, "image of "+name, archive)
-}
-
 // GeneratorImage is the load generator of the end-to-end tests.
 const GeneratorImage = suite.Repository + "load:e2e"
 

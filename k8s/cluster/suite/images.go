@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 
 	"daca/k8s/cluster/image"
@@ -34,16 +33,6 @@ func Services() []Service {
 		{"analytics-service", "analytics", "DACA analytics service"},
 		{"model", "model", "DACA offline model"},
 	}
-}
-
-// Find returns the service of that name.
-func Find(name string) (Service, error) {
-	all := Services()
-	i := slices.IndexFunc(all, func(s Service) bool { return s.Name == name })
-	if i < 0 {
-		return Service{}, fmt.Errorf("the suite has no service %q", name)
-	}
-	return all[i], nil
 }
 
 // Images makes images from the sources in the repository at Root.

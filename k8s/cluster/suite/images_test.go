@@ -71,12 +71,6 @@ func TestImages(t *testing.T) {
 		})
 	}
 
-	t.Run("a service that is none is an error", func(t *testing.T) {
-		t.Parallel()
-		if _, err := suite.Find("chat"); err == nil {
-			t.Error("no error")
-		}
-	})
 	t.Run("what does not compile is an error with the compiler's words", func(t *testing.T) {
 		t.Parallel()
 		_, err := images.Make(t.Context(), suite.Service{Name: "none", Package: "none"}, "daca.local/none:1")
