@@ -21,12 +21,13 @@ type options struct {
 	context string
 	at      addresses
 	rounds  int
-	most    time.Duration
+	aim     time.Duration
 	stdout  io.Writer
 }
 
-// ci fails if tilt ci does, or if an edit takes longer than it may. It works in
-// a copy of the tree at root, and leaves nothing in the cluster.
+// ci fails if tilt ci does, or if an edit does not arrive. How long one takes is
+// shown, and fails nothing: that depends on what else the machine does. It works
+// in a copy of the tree at root, and leaves nothing in the cluster.
 func ci(ctx context.Context, o options, root string) (err error) {
 	if _, err := fetch(ctx, "GET", o.at.chat, "", ""); err == nil {
 		return fmt.Errorf("something answers at %s: stop it first, be it make run or tilt up", o.at.chat)
@@ -84,10 +85,7 @@ func (o options) edit(ctx context.Context, tree string) (err error) {
 			slowest = max(slowest, took)
 		}
 	}
-	o.done("the slowest edit, which may take "+o.most.String(), slowest)
-	if slowest > o.most {
-		return fmt.Errorf("an edit took %.1fs to be served, longer than %s", slowest.Seconds(), o.most)
-	}
+	o.done("the slowest edit; the aim is less than "+o.aim.String(), slowest)
 	return nil
 }
 

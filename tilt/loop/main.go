@@ -44,7 +44,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		flags.StringVar(&options.kubectl, "kubectl", "kubectl", "the program")
 		flags.StringVar(&options.context, "context", "kind-daca", "the Kubernetes context")
 		flags.IntVar(&options.rounds, "rounds", 3, "how often each file is edited")
-		flags.DurationVar(&options.most, "most", 10*time.Second, "what an edit may take")
+		flags.DurationVar(&options.aim, "aim", 10*time.Second, "what an edit should take at most, to be shown")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
