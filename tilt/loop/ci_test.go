@@ -87,7 +87,7 @@ func setup(t *testing.T) (o options, out *strings.Builder, log string) {
 	return options{
 		tilt: filepath.Join(dir, "tilt"), kubectl: filepath.Join(dir, "kubectl"), context: "here",
 		at:     addresses{"http://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1"},
-		rounds: 1, most: time.Second, stdout: out,
+		rounds: 1, aim: time.Second, stdout: out,
 	}, out, log
 }
 
