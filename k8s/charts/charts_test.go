@@ -59,8 +59,7 @@ dapr:
 func everythingOfDaca() string {
 	indented := "  " + strings.ReplaceAll(strings.TrimSpace(everything), "\n", "\n  ")
 	return `
-global: {imageRegistry: localhost:5001, imagePullSecrets: [{name: shared}]}
-commonLabels: {team: chat}
+global: {imageRegistry: localhost:5001, imagePullSecrets: [{name: shared}], commonLabels: {division: sales}}
 dapr: {configuration: {tracing: {samplingRate: "0.1", otlpEndpoint: "otel:4317"}}}
 offlineModel: {behaviour: "delay=1s", nodeSelector: {a: b}, tolerations: [{key: spot, operator: Exists}]}
 redis: {maxmemory: 200mb, appendfsync: always, extraArgs: [--io-threads, "2"], networkPolicy: {enabled: true}, persistence: {storageClassName: fast}, podAnnotations: {a: b}}
@@ -68,7 +67,7 @@ chat:
 ` + indented + "\nanalytics:\n" + indented
 }
 
-const externalRedis = "redis: {enabled: false, host: 'redis.example.com:6380', tls: true, username: daca, auth: {existingSecret: mine, existingSecretKey: pw}}"
+const externalRedis = "redis: {enabled: false, host: 'redis.example.com:6380', database: 3, tls: true, username: daca, auth: {existingSecret: mine, existingSecretKey: pw}}"
 
 func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 	t.Parallel()

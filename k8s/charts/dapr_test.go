@@ -175,7 +175,7 @@ func TestComponentsReachRedis(t *testing.T) {
 			{Name: "redisHost", Value: "daca-redis:6379"}, secret("mine", "pw")}},
 		"another with TLS and a user": {externalRedis, []item{
 			{Name: "redisHost", Value: "redis.example.com:6380"}, secret("mine", "pw"),
-			{Name: "redisUsername", Value: "daca"}, {Name: "enableTLS", Value: "true"}}},
+			{Name: "redisUsername", Value: "daca"}, {Name: "redisDB", Value: "3"}, {Name: "enableTLS", Value: "true"}}},
 		"another with a password in the values": {"redis: {enabled: false, host: 'redis:6379', auth: {password: s3cret}}", []item{
 			{Name: "redisHost", Value: "redis:6379"}, secret("daca-redis", "redis-password")}},
 		"another without a password": {"redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}", []item{

@@ -2,6 +2,7 @@ package charts
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -14,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// cluster answers lookups from the Secrets that it has.
+// cluster answers lookups from the Secrets that it has, and has the namespace.
 type cluster struct{ dynamic.Interface }
 
 func newCluster(secrets ...corev1.Secret) cluster {
@@ -24,11 +25,15 @@ func newCluster(secrets ...corev1.Secret) cluster {
 		s.Namespace = releaseNamespace
 		objects = append(objects, &s)
 	}
+	objects = append(objects, &corev1.Namespace{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: releaseNamespace},
+	})
 	return cluster{fake.NewSimpleDynamicClient(scheme.Scheme, objects...)}
 }
 
-func (c cluster) GetClientFor(string, string) (dynamic.NamespaceableResourceInterface, bool, error) {
-	return c.Resource(schema.GroupVersionResource{Version: "v1", Resource: "secrets"}), true, nil
+func (c cluster) GetClientFor(_, kind string) (dynamic.NamespaceableResourceInterface, bool, error) {
+	resource := schema.GroupVersionResource{Version: "v1", Resource: strings.ToLower(kind) + "s"}
+	return c.Resource(resource), kind != "Namespace", nil
 }
 
 func TestPasswordOfRedis(t *testing.T) {
@@ -59,9 +64,18 @@ func TestPasswordOfRedis(t *testing.T) {
 	})
 	t.Run("is the one that is given", func(t *testing.T) {
 		t.Parallel()
-		first := install(t, newCluster(), "")
-		if got := install(t, newCluster(first), "redis: {auth: {password: s3cret}}").Data["redis-password"]; string(got) != "s3cret" {
+		const given = "redis: {auth: {password: s3cret}}"
+		first := install(t, newCluster(), given)
+		if got := install(t, newCluster(first), given).Data["redis-password"]; string(got) != "s3cret" {
 			t.Errorf("it is %q", got)
+		}
+	})
+	t.Run("does not change under a Redis that runs", func(t *testing.T) {
+		t.Parallel()
+		first := install(t, newCluster(), "")
+		_, err := tryRender(t, "daca", "redis: {auth: {password: s3cret}}", options{cluster: newCluster(first)})
+		if err == nil || !strings.Contains(err.Error(), "delete the Secret daca-redis") {
+			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("is not made where there is one", func(t *testing.T) {
@@ -91,5 +105,22 @@ func TestRedisKeepsWhatItAcknowledges(t *testing.T) {
 	}
 	if len(redis.VolumeClaimTemplates) != 1 || redis.Template.Spec.Containers[0].VolumeMounts[0].MountPath != "/data" {
 		t.Errorf("volumes %v", redis.VolumeClaimTemplates)
+	}
+}
+
+func TestNotesNameSecretsThatAreMissing(t *testing.T) {
+	t.Parallel()
+	const values = "chat: {model: {existingSecret: daca-model}}\nredis: {auth: {existingSecret: daca-redis}}"
+	model := corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "daca-model"}, Data: map[string][]byte{"api-key": []byte("k")}}
+	otherKey := corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "daca-redis"}, Data: map[string][]byte{"password": []byte("p")}}
+	r, err := tryRender(t, "daca", values, options{cluster: newCluster(model, otherKey)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(r.notes, "WARNING: there is no Secret daca-redis with the key redis-password") {
+		t.Errorf("the missing key is not named:\n%s", r.notes)
+	}
+	if strings.Contains(r.notes, "no Secret daca-model") {
+		t.Errorf("a Secret that is there is called missing:\n%s", r.notes)
 	}
 }

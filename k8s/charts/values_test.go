@@ -15,6 +15,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // What cannot work is refused when it is installed, with a message that says
@@ -215,12 +216,73 @@ func TestValuesOfTheServices(t *testing.T) {
 		t.Parallel()
 		for _, o := range render(t, "daca", "global: {imageRegistry: 'localhost:5001'}").objects {
 			for _, match := range regexp.MustCompile(`image: (.*)`).FindAllStringSubmatch(string(o.text), -1) {
-				if !strings.HasPrefix(match[1], `"localhost:5001/`) {
+				if want := o.Kind != "StatefulSet" || o.Metadata.Name != "daca-redis"; strings.HasPrefix(match[1], `"localhost:5001/`) != want {
 					t.Errorf("%s: %s", o, match[1])
 				}
 			}
 		}
 	})
+}
+
+func TestNamesInTheNotes(t *testing.T) {
+	t.Parallel()
+	notes := render(t, "daca", "chat: {fullnameOverride: '', nameOverride: talk}").notes
+	for _, want := range []string{"statefulset/daca-talk", "svc/daca-talk 8000", "app.kubernetes.io/name in (talk, redis)"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no %q in\n%s", want, notes)
+		}
+	}
+}
+
+func TestCommonLabels(t *testing.T) {
+	t.Parallel()
+	for _, o := range render(t, "daca", "global: {commonLabels: {division: sales}}\nchat: {commonLabels: {team: chat}}").objects {
+		var labels struct {
+			Metadata struct{ Labels map[string]string }
+		}
+		if err := yaml.Unmarshal(o.text, &labels); err != nil {
+			t.Fatal(err)
+		}
+		ofChat := strings.HasPrefix(o.template, "daca/charts/chat/") && !strings.Contains(o.template, "/tests/")
+		if got := labels.Metadata.Labels; !strings.Contains(o.template, "/tests/") && got["division"] != "sales" || ofChat && got["team"] != "chat" {
+			t.Errorf("%s has the labels %v", o, got)
+		}
+	}
+	for _, label := range []string{"app.kubernetes.io/part-of", "helm.sh/chart"} {
+		for _, values := range []string{"global: {commonLabels: {%s: x}}", "chat: {commonLabels: {%s: x}}"} {
+			if _, err := tryRender(t, "daca", fmt.Sprintf(values, label), options{}); err == nil {
+				t.Errorf("%s can be replaced by "+values, label, label)
+			}
+		}
+	}
+}
+
+func TestTheSidecarOutlivesTheService(t *testing.T) {
+	t.Parallel()
+	const annotation = "dapr.io/block-shutdown-duration"
+	for values, want := range map[string]string{
+		"": "17s",
+		"analytics: {preStopSeconds: 20, shutdownGraceSeconds: 30}": "52s",
+		"analytics: {dapr: {blockShutdownDuration: 1m}}":            "1m",
+		"analytics: {dapr: {nativeSidecar: true}}":                  "",
+	} {
+		pod := find[appsv1.Deployment](t, render(t, "daca", values), "Deployment", "analytics-service").Spec.Template
+		if got := pod.Annotations[annotation]; got != want {
+			t.Errorf("%s is %q with %q, want %q", annotation, got, values, want)
+		}
+	}
+}
+
+func TestTheOfflineModelIsKeptForAnUpgrade(t *testing.T) {
+	t.Parallel()
+	const own = "chat: {model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}}"
+	if render(t, "daca", own).has("Deployment", "daca-model") {
+		t.Error("it is there beside a model of one's own")
+	}
+	r := render(t, "daca", own+"\nofflineModel: {keep: true}")
+	if !r.has("Deployment", "daca-model") || env(chatContainer(t, r), "OPENAI_BASE_URL") != "http://ollama:11434/v1" {
+		t.Error("it is not kept, or still used")
+	}
 }
 
 func chatContainer(t *testing.T, r release) corev1.Container {

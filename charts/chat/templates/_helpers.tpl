@@ -31,7 +31,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: daca
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
+{{- with merge (dict) .Values.commonLabels (default dict (.Values.global).commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -98,8 +98,10 @@ dapr.io/app-health-threshold: {{ .appHealthCheck.threshold | quote }}
 {{- end }}
 dapr.io/enable-native-sidecar: {{ .nativeSidecar | quote }}
 dapr.io/graceful-shutdown-seconds: {{ .gracefulShutdownSeconds | quote }}
-{{- with .blockShutdownDuration }}
-dapr.io/block-shutdown-duration: {{ . | quote }}
+{{- if .blockShutdownDuration }}
+dapr.io/block-shutdown-duration: {{ .blockShutdownDuration | quote }}
+{{- else if not .nativeSidecar }}
+dapr.io/block-shutdown-duration: {{ printf "%ds" (add $.Values.preStopSeconds $.Values.shutdownDelaySeconds $.Values.shutdownGraceSeconds) | quote }}
 {{- end }}
 {{- with .apiTokenSecret }}
 dapr.io/api-token-secret: {{ . | quote }}

@@ -12,7 +12,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- define "daca.podLabels" -}}
 {{ include "daca.selectorLabels" . }}
 app.kubernetes.io/part-of: daca
-{{- with .root.Values.commonLabels }}
+{{- with .root.Values.global.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -33,6 +33,11 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- with .Values.chat.model }}
 {{- if not (or .apiKey .existingSecret .baseURL) }}yes{{ end }}
 {{- end }}
+{{- end }}
+
+{{- /* The names that a chart of the services gives: (dict "root" $ "chart" "chat" "what" "fullname"). */ -}}
+{{- define "daca.of" -}}
+{{ include (printf "service.%s" .what) (dict "Values" (index .root.Values .chart) "Chart" (dict "Name" .chart) "Release" .root.Release) }}
 {{- end }}
 
 {{- define "daca.redis.host" -}}
@@ -63,6 +68,10 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- with .Values.redis.username }}
 - name: redisUsername
   value: {{ . | quote }}
+{{- end }}
+{{- with .Values.redis.database }}
+- name: redisDB
+  value: {{ . | toString | quote }}
 {{- end }}
 {{- if .Values.redis.tls }}
 - name: enableTLS
