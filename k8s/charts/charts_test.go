@@ -201,7 +201,7 @@ func checkReferences(t *testing.T, r release) {
 			t.Errorf("%s selects pods of (-want +got):\n%s", name, diff)
 		}
 	}
-	given := []string{"key", "more", "api-token", "mine", "daca-model", "daca-redis"}
+	given := []string{"key", "more", "api-token", "app-token", "mine", "daca-model", "daca-redis"}
 	for _, o := range r.objects {
 		if o.Kind == "Service" {
 			service := decode[corev1.Service](t, o)

@@ -86,7 +86,7 @@ func TestClusterWithoutDaprIsRefused(t *testing.T) {
 func TestConfigIsWhatTheServiceReads(t *testing.T) {
 	t.Parallel()
 	// Set by the chart from other values, or left to what the container is.
-	own := []string{"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE", "DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN",
+	own := []string{"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE", "DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN",
 		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH"}
 	for _, service := range []string{"chat", "analytics"} {
 		t.Run(service, func(t *testing.T) {

@@ -23,6 +23,8 @@ type config struct {
 
 	DaprToken string `env:"DAPR_API_TOKEN"` // the sidecar's API token, where it asks for one
 
+	AppToken string `env:"APP_API_TOKEN"` // what the sidecar sends with deliveries; others are refused
+
 	DedupWindow  time.Duration `env:"DEDUP_WINDOW" envDefault:"24h"` // how long event ids are remembered
 	DedupCap     int           `env:"DEDUP_CAP" envDefault:"10000"`  // how many event ids are remembered for one user
 	CommitBudget time.Duration `env:"COMMIT_BUDGET" envDefault:"5s"` // for committing an event before it is given back to Dapr

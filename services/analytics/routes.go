@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -44,6 +46,10 @@ func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Ch
 		o := op(id, "POST", path, "subscriptions", summary, 413, 422, 503)
 		o.RequestBody, o.SkipValidateBody = eventBody(api.OpenAPI().Components.Schemas), true
 		o.MaxBodyBytes = maxDelivery
+		if cfg.AppToken != "" {
+			o.Responses = serve.Responses(api, 401, 413, 422, 503)
+			o.Middlewares = huma.Middlewares{fromSidecar(cfg.AppToken)}
+		}
 		return o
 	}
 	serve.Register(api, delivery("messages", "/messages", "Count a MessageSent event of topic messages"), e.messageSent)
@@ -54,6 +60,20 @@ func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Ch
 	serve.Register(api, op("deadletters-replay", "POST", "/deadletters/{id}/replay", "dead letters", "Publish the event again and forget the letter", 404, 409, 503), letters.replay)
 	serve.Register(api, op("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters", "Forget the letter", 404, 503), letters.remove)
 	return api
+}
+
+// fromSidecar lets in only requests with the token that Dapr's sidecar sends
+// where it has an app token (dapr.io/app-token-secret).
+func fromSidecar(token string) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		if subtle.ConstantTimeCompare([]byte(ctx.Header("dapr-api-token")), []byte(token)) == 1 {
+			next(ctx)
+			return
+		}
+		ctx.SetStatus(http.StatusUnauthorized)
+		ctx.SetHeader("Content-Type", "application/json")
+		_, _ = io.WriteString(ctx.BodyWriter(), `{"detail":"Only the Dapr sidecar delivers events, with its app token in the header dapr-api-token."}`)
+	}
 }
 
 // maxDelivery is larger than anything that a sidecar delivers: 4 MiB by default,

@@ -41,9 +41,9 @@ type service struct {
 	counts *counter
 }
 
-func newService(t *testing.T) *service {
+func newService(t *testing.T, environ ...string) *service {
 	t.Helper()
-	cfg, err := parseConfig(nil)
+	cfg, err := parseConfig(environ)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -331,4 +331,19 @@ func TestConfigNamesTheVariable(t *testing.T) {
 			t.Errorf("%s: %v; want an error that names %s", assignment, err, name)
 		}
 	}
+}
+
+// TestAppToken holds that with an app token only the sidecar delivers events.
+func TestAppToken(t *testing.T) {
+	t.Parallel()
+	s := newService(t, "APP_API_TOKEN=s3cret")
+	event := delivered("1", `{"user_id":"alice","event_type":"MessageSent"}`)
+	const refused = `{"detail":"Only the Dapr sidecar delivers events, with its app token in the header dapr-api-token."}`
+	for _, route := range []string{"/messages", "/users", "/deadletters"} {
+		s.Expect(t, "POST", route, event, 401, refused)
+		s.Expect(t, "POST", route, event, 401, refused, "dapr-api-token", "guess")
+	}
+	s.Expect(t, "GET", "/analytics/alice", "", 404, `{"detail":"User not found"}`)
+	s.Expect(t, "POST", "/messages", event, 200, `{"status":"SUCCESS"}`, "dapr-api-token", "s3cret")
+	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":1}`)
 }

@@ -209,3 +209,17 @@ func TestModelFailures(t *testing.T) {
 	}
 	s.expect("GET", s.analytics[0].URL+"/analytics/alice", "", 404, `{"detail":"User not found"}`)
 }
+
+// TestAppToken holds that where sidecars have an app token they deliver events
+// with it, and nobody without it can.
+func TestAppToken(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{env: []string{"APP_API_TOKEN=s3cret"}})
+	s.say("alice", "hello")
+	s.counted("alice", 1)
+	got, err := s.send("POST", s.analytics[0].URL+"/messages", `{"event_type":"MessageSent","user_id":"alice"}`)
+	if err != nil || got.status != 401 {
+		t.Errorf("without the token /messages answers %d %s, %v; want 401", got.status, got.body, err)
+	}
+	s.counted("alice", 1)
+}

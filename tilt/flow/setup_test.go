@@ -69,6 +69,7 @@ type options struct {
 	replicas     int       // of analytics; 0 is 1
 	embedded     bool      // the embedded Redis, even where redis-server is installed
 	before       transform // between each sidecar of analytics and the service
+	env          []string  // of every process, sidecars included
 	analyticsEnv []string
 	chatEnv      []string
 	modelEnv     []string
@@ -107,7 +108,7 @@ func start(t testing.TB, o options) *suite {
 	st, err := stack.New(stack.Options{
 		Daprd: programs.daprd, Bin: programs.bin, Components: filepath.Join(programs.root, "components"), Dir: t.TempDir(),
 		RedisAddr: s.redis.Addr(), Suffix: fmt.Sprintf("t%d", time.Now().UnixNano()),
-		Env: stack.BaseEnv(os.Environ()), Output: output,
+		Env: append(stack.BaseEnv(os.Environ()), o.env...), Output: output,
 	})
 	s.must(err)
 	t.Cleanup(func() {

@@ -59,6 +59,13 @@ spec:
               name: {{ .Values.dapr.apiTokenSecret }}
               key: token
         {{- end }}
+        {{- if .Values.dapr.appTokenSecret }}
+        - name: APP_API_TOKEN
+          valueFrom:
+            secretKeyRef:
+              name: {{ .Values.dapr.appTokenSecret }}
+              key: token
+        {{- end }}
         {{- with .Values.extraEnvs }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
