@@ -20,9 +20,8 @@ const stopTimeout = 30 * time.Second
 // e2e runs the end-to-end tests on the cluster, which it creates if there is
 // none, and then removes again unless it is to be kept.
 func e2e(ctx context.Context, options kindcluster.Options, flags []string, keep bool, stdout io.Writer) (err error) {
-	_, missing := kindcluster.Find(options)
 	cluster, err := kindcluster.Create(ctx, options)
-	if missing != nil && !keep {
+	if cluster != nil && cluster.Created && !keep {
 		defer func() {
 			err = errors.Join(err, kindcluster.Down(context.WithoutCancel(ctx), options))
 		}()

@@ -8,14 +8,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// Builder builds into a directory that keeps everything for the next time.
+// Builder builds into a directory that keeps everything for the next time. What
+// depends on the same pins is kept in the same place, whatever else changes.
 type Builder struct {
-	Root string // of the repository
-	Dir  string
-	Pins Pins
+	Root  string // of the repository
+	Cache string
+	Dir   string // in Cache, of the images
+	Pins  Pins
 }
 
 // New returns a builder whose directory is below cache.
@@ -28,12 +31,33 @@ func New(root, cache string) (*Builder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the cache of the cluster: %w", err)
 	}
-	return &Builder{Root: root, Dir: dir, Pins: pins}, nil
+	return &Builder{Root: root, Cache: cache, Dir: dir, Pins: pins}, nil
 }
 
 // Program returns where the program of that name is built.
 func (b *Builder) Program(name string) string {
-	return filepath.Join(b.Dir, "bin", name)
+	for _, m := range modules() {
+		if slices.ContainsFunc(m.programs, func(p program) bool { return p.name == name }) {
+			return filepath.Join(b.programDir(m), name)
+		}
+	}
+	return filepath.Join(b.Cache, "programs", "none", name)
+}
+
+func (b *Builder) programDir(m module) string {
+	return filepath.Join(b.Cache, "programs", filepath.Base(m.dir)+"-"+b.Pins.Keys[m.path])
+}
+
+// alone runs work while no other process builds in the cache.
+func (b *Builder) alone(ctx context.Context, progress func(string), work func() error) error {
+	unlock, err := lock(ctx, filepath.Join(b.Cache, "lock"), func() {
+		progress("waiting for another process that builds")
+	})
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return work()
 }
 
 // ModuleDir returns the directory of the source of a pinned module.

@@ -19,7 +19,7 @@ func (b *Builder) DaprVersion() string {
 
 // DaprImages makes the images of the sidecar and of the control plane, and
 // returns their files.
-func (b *Builder) DaprImages(progress func(string)) ([]string, error) {
+func (b *Builder) DaprImages(ctx context.Context, progress func(string)) ([]string, error) {
 	var images []image.Image
 	for _, name := range daprPrograms() {
 		images = append(images, image.Image{
@@ -29,7 +29,12 @@ func (b *Builder) DaprImages(progress func(string)) ([]string, error) {
 			User:       "65532",
 		})
 	}
-	return b.write(images, progress)
+	var paths []string
+	err := b.alone(ctx, progress, func() (err error) {
+		paths, err = b.write(images, progress)
+		return err
+	})
+	return paths, err
 }
 
 // nodeImages makes the images that kubeadm starts, and those of the storage

@@ -19,29 +19,51 @@ func (b *Builder) NodeImage(ctx context.Context, progress func(string)) (string,
 	if _, err := docker(ctx, "image", "inspect", name); err == nil {
 		return name, nil
 	}
+	err := b.alone(ctx, progress, func() error { return b.nodeImage(ctx, name, progress) })
+	return name, err
+}
+
+func (b *Builder) nodeImage(ctx context.Context, name string, progress func(string)) error {
 	path := filepath.Join(b.Dir, "node-"+b.Pins.Recipe+".tar")
 	if exists(path) {
 		progress("loading the node image into Docker")
 		if _, err := docker(ctx, "load", "--input", path); err != nil {
-			return "", fmt.Errorf("loading the node image: %w", err)
+			return fmt.Errorf("loading the node image: %w", err)
 		}
-		return name, nil
+		return nil
 	}
 	if err := b.makeNode(ctx, name, progress); err != nil {
-		return "", fmt.Errorf("making the node image: %w", err)
+		return fmt.Errorf("making the node image: %w", err)
 	}
 	progress("saving the node image")
 	if _, err := docker(ctx, "save", "--output", path+".unfinished", name); err != nil {
-		return "", fmt.Errorf("saving the node image: %w", err)
+		return fmt.Errorf("saving the node image: %w", err)
 	}
 	if err := os.Rename(path+".unfinished", path); err != nil {
-		return "", fmt.Errorf("saving the node image: %w", err)
+		return fmt.Errorf("saving the node image: %w", err)
 	}
-	return name, nil
+	return b.forget(path)
+}
+
+// forget removes the node images that were made in other ways.
+func (b *Builder) forget(but string) error {
+	others, err := filepath.Glob(filepath.Join(b.Dir, "node-*.tar"))
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other == but {
+			continue
+		}
+		if err := os.Remove(other); err != nil {
+			return fmt.Errorf("removing an old node image: %w", err)
+		}
+	}
+	return nil
 }
 
 func (b *Builder) makeNode(ctx context.Context, name string, progress func(string)) error {
-	rootfs, err := b.RootFS(ctx, progress)
+	rootfs, err := b.rootFS(ctx, progress)
 	if err != nil {
 		return err
 	}

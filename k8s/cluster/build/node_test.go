@@ -64,7 +64,7 @@ func TestStorageManifest(t *testing.T) {
 
 func TestKubeadmImages(t *testing.T) {
 	t.Parallel()
-	b := &Builder{Dir: "/cache"}
+	b := &Builder{Cache: "/cache", Pins: Pins{Keys: map[string]string{CoreDNS: "key"}}}
 	const sandbox = "registry.k8s.io/pause:3.10"
 
 	proxy := b.kubeadmImage("registry.k8s.io/kube-proxy:v1", "rootfs.tar", sandbox)
@@ -72,7 +72,7 @@ func TestKubeadmImages(t *testing.T) {
 		t.Errorf("kube-proxy is %+v", proxy)
 	}
 	dns := b.kubeadmImage("registry.k8s.io/coredns/coredns:v1", "rootfs.tar", sandbox)
-	if dns.Base != "" || dns.Files[0].Source != "/cache/bin/coredns" || !slices.Equal(dns.Entrypoint, []string{"/usr/local/bin/coredns"}) {
+	if dns.Base != "" || dns.Files[0].Source != "/cache/programs/coredns-key/coredns" || !slices.Equal(dns.Entrypoint, []string{"/usr/local/bin/coredns"}) {
 		t.Errorf("coredns is %+v", dns)
 	}
 	pause := b.kubeadmImage("registry.k8s.io/pause:3.10.1", "rootfs.tar", sandbox)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,15 +16,15 @@ import (
 // Pins are the versions that a cluster is built from.
 type Pins struct {
 	Versions map[string]string // by module path
-	Key      string            // changes with anything that the programs depend on
+	Keys     map[string]string // by module path; each changes with anything that its programs depend on
+	Key      string            // of all of them together
 	Recipe   string            // changes with the code that makes images of them
 }
 
 // ReadPins reads the versions from the modules of the repository at root.
 func ReadPins(root string) (Pins, error) {
-	pins := Pins{Versions: map[string]string{}}
-	hash := sha256.New()
-	_, _ = fmt.Fprintln(hash, runtime.GOARCH)
+	pins := Pins{Versions: map[string]string{}, Keys: map[string]string{}}
+	all := sha256.New()
 	for _, m := range append(modules(), tools()[0]) {
 		name := filepath.Join(root, m.dir, "go.mod")
 		text, err := os.ReadFile(name)
@@ -35,21 +36,17 @@ func ReadPins(root string) (Pins, error) {
 			return Pins{}, err
 		}
 		pins.Versions[m.path] = version
-		if m.dir == ownModule { // nothing else of it is part of a cluster
-			if m.path == Kind {
-				_, _ = fmt.Fprintln(hash, Kind, version)
-			}
+		if m.path == Helm { // is no part of a cluster
 			continue
 		}
-		_, _ = fmt.Fprintln(hash, m.dir, m.tags, m.variables(version), m.programs)
-		sum, err := os.ReadFile(filepath.Join(root, m.dir, "go.sum"))
+		key, err := keyOf(root, m, version, text)
 		if err != nil {
-			return Pins{}, fmt.Errorf("reading the version of %s: %w", m.path, err)
+			return Pins{}, err
 		}
-		_, _ = hash.Write(text)
-		_, _ = hash.Write(sum)
+		pins.Keys[m.path] = key
+		_, _ = fmt.Fprintln(all, key)
 	}
-	pins.Key = hex.EncodeToString(hash.Sum(nil)[:5])
+	pins.Key = short(all)
 	recipe, err := hashSources(root, "build", "image", "pause")
 	if err != nil {
 		return Pins{}, err
@@ -57,6 +54,26 @@ func ReadPins(root string) (Pins, error) {
 	pins.Recipe = recipe
 	return pins, nil
 }
+
+// keyOf returns what names the programs of a module with this go.mod.
+func keyOf(root string, m module, version string, mod []byte) (string, error) {
+	digest := sha256.New()
+	_, _ = fmt.Fprintln(digest, runtime.GOARCH, m.dir, version, m.tags, m.variables(version), m.programs)
+	if m.dir == ownModule { // of this module they depend on no more than their sources
+		sources, err := hashSources(root, "pause")
+		_, _ = fmt.Fprintln(digest, sources)
+		return short(digest), err
+	}
+	sum, err := os.ReadFile(filepath.Join(root, m.dir, "go.sum"))
+	if err != nil {
+		return "", fmt.Errorf("reading the version of %s: %w", m.path, err)
+	}
+	_, _ = digest.Write(mod)
+	_, _ = digest.Write(sum)
+	return short(digest), nil
+}
+
+func short(h hash.Hash) string { return hex.EncodeToString(h.Sum(nil)[:5]) }
 
 func required(name string, text []byte, path string) (string, error) {
 	file, err := modfile.ParseLax(name, text, nil)
@@ -91,5 +108,5 @@ func hashSources(root string, packages ...string) (string, error) {
 			_, _ = hash.Write(text)
 		}
 	}
-	return hex.EncodeToString(hash.Sum(nil)[:5]), nil
+	return short(hash), nil
 }

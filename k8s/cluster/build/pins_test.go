@@ -99,6 +99,9 @@ func TestPins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if edit.key && (got.Keys[Etcd] == pins.Keys[Etcd] || got.Keys[Kubernetes] != pins.Keys[Kubernetes]) {
+				t.Errorf("the keys are %v, before %v; want another one of etcd alone", got.Keys, pins.Keys)
+			}
 			if (got.Key != pins.Key) != edit.key || (got.Recipe != pins.Recipe) != edit.recipe {
 				t.Errorf("got %s and %s, before %s and %s", got.Key, got.Recipe, pins.Key, pins.Recipe)
 			}

@@ -33,19 +33,14 @@ func (b *Builder) programs(ctx context.Context, wanted func(module) bool, progre
 	if len(missing) == 0 {
 		return nil
 	}
-	unlock, err := lock(ctx, filepath.Join(b.Dir, "lock"), func() {
-		progress("waiting for another process that builds")
-	})
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	for _, m := range missing {
-		if err := b.compile(ctx, m, progress); err != nil {
-			return fmt.Errorf("building %s %s: %w", m.path, b.Pins.Versions[m.path], err)
+	return b.alone(ctx, progress, func() error {
+		for _, m := range missing {
+			if err := b.compile(ctx, m, progress); err != nil {
+				return fmt.Errorf("building %s %s: %w", m.path, b.Pins.Versions[m.path], err)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func (b *Builder) missing(m module) []program {
@@ -54,7 +49,7 @@ func (b *Builder) missing(m module) []program {
 
 // compile builds those programs of the module that are missing.
 func (b *Builder) compile(ctx context.Context, m module, progress func(string)) error {
-	unfinished := filepath.Join(b.Dir, "bin.unfinished")
+	unfinished := filepath.Join(b.Cache, "programs", "unfinished")
 	built := b.missing(m) // another process may have built it while this one waited
 	if len(built) == 0 {
 		return nil
@@ -66,7 +61,7 @@ func (b *Builder) compile(ctx context.Context, m module, progress func(string)) 
 	if err := b.goBuild(ctx, m, built, to, progress); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(b.Program(""), 0o755); err != nil {
+	if err := os.MkdirAll(b.programDir(m), 0o755); err != nil {
 		return err
 	}
 	for _, p := range built {

@@ -15,13 +15,24 @@ import (
 
 // RedisImage makes an image called name of Debian's Redis and returns its file.
 // It has the server, its client and the libraries of both, and nothing else.
-func (b *Builder) RedisImage(ctx context.Context, name string, progress func(string)) (string, error) {
+func (b *Builder) RedisImage(ctx context.Context, name string, progress func(string)) (path string, err error) {
+	if b.HasRedis() {
+		return b.redisFile(), nil
+	}
+	err = b.alone(ctx, progress, func() error {
+		path, err = b.redisImage(ctx, name, progress)
+		return err
+	})
+	return path, err
+}
+
+func (b *Builder) redisImage(ctx context.Context, name string, progress func(string)) (string, error) {
 	path := b.redisFile()
 	if exists(path) {
 		return path, nil
 	}
 	failed := func(err error) (string, error) { return "", fmt.Errorf("making the image of Redis: %w", err) }
-	dir := filepath.Join(b.Dir, "redis")
+	dir := filepath.Join(b.Cache, "redis")
 	progress("installing Debian " + suite + " with redis-server")
 	if err := b.debootstrap(ctx, dir, []string{"redis-server"}); err != nil {
 		return failed(err)
@@ -61,7 +72,7 @@ func (b *Builder) RedisImage(ctx context.Context, name string, progress func(str
 	}); err != nil {
 		return failed(err)
 	}
-	for _, done := range []string{dir, filepath.Join(b.Dir, "archives")} {
+	for _, done := range []string{dir, filepath.Join(b.Cache, "archives")} {
 		if err := discard(done); err != nil {
 			return failed(err)
 		}
@@ -73,7 +84,7 @@ func (b *Builder) RedisImage(ctx context.Context, name string, progress func(str
 func (b *Builder) HasRedis() bool { return exists(b.redisFile()) }
 
 func (b *Builder) redisFile() string {
-	return filepath.Join(b.Dir, "images-"+b.Pins.Recipe, "redis.tar")
+	return filepath.Join(b.Cache, "redis-"+b.Pins.Recipe+".tar")
 }
 
 // libraries returns the files that ldd lists, each once.

@@ -26,7 +26,18 @@ func packages() []string {
 
 // RootFS makes the root file system of a node as a tar file, by debootstrap.
 // It needs root, and a Debian mirror in reach.
-func (b *Builder) RootFS(ctx context.Context, progress func(string)) (string, error) {
+func (b *Builder) RootFS(ctx context.Context, progress func(string)) (path string, err error) {
+	if b.HasRootFS() {
+		return b.rootFSFile(), nil
+	}
+	err = b.alone(ctx, progress, func() error {
+		path, err = b.rootFS(ctx, progress)
+		return err
+	})
+	return path, err
+}
+
+func (b *Builder) rootFS(ctx context.Context, progress func(string)) (string, error) {
 	path := b.rootFSFile()
 	if exists(path) {
 		return path, nil
@@ -34,7 +45,7 @@ func (b *Builder) RootFS(ctx context.Context, progress func(string)) (string, er
 	failed := func(err error) (string, error) {
 		return "", fmt.Errorf("making the root file system of a node: %w", err)
 	}
-	dir := filepath.Join(b.Dir, "rootfs")
+	dir := filepath.Join(b.Cache, "rootfs")
 	progress("installing Debian " + suite + " for the node")
 	if err := b.debootstrap(ctx, dir, packages()); err != nil {
 		return failed(err)
@@ -68,7 +79,7 @@ func (b *Builder) debootstrap(ctx context.Context, dir string, packages []string
 	if err := discard(dir); err != nil {
 		return err
 	}
-	archives := filepath.Join(b.Dir, "archives")
+	archives := filepath.Join(b.Cache, "archives")
 	if err := os.MkdirAll(archives, 0o755); err != nil {
 		return err
 	}
@@ -125,5 +136,5 @@ func (b *Builder) HasRootFS() bool { return exists(b.rootFSFile()) }
 
 func (b *Builder) rootFSFile() string {
 	hash := sha256.Sum256([]byte(fmt.Sprint(suite, packages(), superfluous())))
-	return filepath.Join(b.Dir, "rootfs-"+hex.EncodeToString(hash[:5])+".tar")
+	return filepath.Join(b.Cache, "rootfs-"+hex.EncodeToString(hash[:5])+".tar")
 }

@@ -53,7 +53,7 @@ func (d Docker) start(ctx context.Context, progress func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		if _, err := defaultRuntime(ctx); err == nil {
+		if answers(ctx) == nil {
 			return nil
 		}
 		select {

@@ -57,6 +57,16 @@ func lacks(status string, capability uint) (bool, error) {
 	return false, errors.New("reading the capabilities of this host: no line CapBnd")
 }
 
+// Hint says what may be wrong when Docker starts no privileged container. It is
+// empty for an ordinary host.
+func (f Facts) Hint() string {
+	if !f.NoSysResource {
+		return ""
+	}
+	return "\nThis host seems to lack CAP_SYS_RESOURCE: a Docker that is started the usual way cannot start privileged " +
+		"containers on it. Stop it, and one is started that can."
+}
+
 // String lists what is unusual.
 func (f Facts) String() string {
 	var unusual []string

@@ -2,6 +2,8 @@ package image_test
 
 import (
 	"net/http/httptest"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -15,7 +17,7 @@ import (
 func TestPush(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(registry.New())
-	defer server.Close()
+	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")
 	var images []image.Image
 	for _, arch := range []string{"amd64", "arm64"} {
@@ -52,6 +54,21 @@ func TestPush(t *testing.T) {
 			t.Errorf("%s has %q", ref, platforms)
 		}
 	}
+
+	t.Run("can be pulled for this platform, under another name", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "app.tar")
+		if err := image.Pull(t.Context(), host+"/team/app:1.0", path, "daca.local/app:kind"); err != nil {
+			t.Fatal(err)
+		}
+		config, err := read(t, path, "daca.local/app:kind").ConfigFile()
+		if err != nil || config.Architecture != runtime.GOARCH {
+			t.Errorf("got %+v, %v", config, err)
+		}
+		if err := image.Pull(t.Context(), host+"/team/none:1.0", path, "daca.local/app:kind"); err == nil || !strings.Contains(err.Error(), "/team/none:1.0") {
+			t.Errorf("got %v", err)
+		}
+	})
 
 	t.Run("a registry that refuses is named", func(t *testing.T) {
 		t.Parallel()

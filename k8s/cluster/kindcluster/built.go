@@ -44,7 +44,7 @@ func (b built) dapr(ctx context.Context, step Step) (daprImages, error) {
 		if result.chart, err = daprChart(ctx, b.builder); err != nil {
 			return err
 		}
-		result.archives, err = b.builder.DaprImages(progress)
+		result.archives, err = b.builder.DaprImages(ctx, progress)
 		return err
 	})
 	return result, err

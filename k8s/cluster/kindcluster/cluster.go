@@ -33,13 +33,16 @@ type Options struct {
 // Cluster is a cluster that is up.
 type Cluster struct {
 	Name       string
-	Kubeconfig string // a file with this cluster alone
-	Images     Source // where its images are from
+	Kubeconfig string            // a file with this cluster alone
+	Images     Source            // where its images are from
+	Created    bool              // now, rather than found
+	digests    map[string]string // of the services' images, by service
 	options    Options
 	source     imageSource
 }
 
 // Create brings the cluster up, or up to date, with Dapr's control plane ready.
+// The cluster is returned with an error too if it is there by then.
 func Create(ctx context.Context, options Options) (*Cluster, error) {
 	options, err := options.complete()
 	if err != nil {
@@ -59,6 +62,9 @@ func Create(ctx context.Context, options Options) (*Cluster, error) {
 	}
 	err = options.Step(ctx, title, func(ctx context.Context, progress func(string)) error {
 		started, err := options.docker(facts).Ensure(ctx, progress, source.tools()...)
+		if err != nil && kind == Built {
+			err = fmt.Errorf("%w\nCLUSTER_IMAGES=published pulls images instead of building them", err)
+		}
 		if err == nil && started && options.CI {
 			progress("removing what an interrupted run may have left")
 			err = options.remove(ctx, progress)
@@ -73,23 +79,22 @@ func Create(ctx context.Context, options Options) (*Cluster, error) {
 		return nil, err
 	}
 	cluster := &Cluster{
-		Name: options.Name, Kubeconfig: options.kubeconfig(), Images: kind, options: options, source: source,
+		Name: options.Name, Kubeconfig: options.kubeconfig(), Images: kind,
+		digests: map[string]string{}, options: options, source: source,
 	}
 	if err := cluster.create(ctx, facts, node); err != nil {
-		return nil, err
+		return cluster, err
 	}
 	dapr, err := source.dapr(ctx, options.Step)
 	if err != nil {
-		return nil, err
+		return cluster, err
 	}
-	if err := cluster.installDapr(ctx, dapr); err != nil {
-		return nil, err
-	}
-	return cluster, nil
+	return cluster, cluster.installDapr(ctx, dapr)
 }
 
 // Down removes the cluster, and stops Docker if Create started it. What was built
-// stays for the next time. It is no error if there is no cluster.
+// stays for the next time. It is no error if there is no cluster; it is one if
+// that cannot be told.
 func Down(ctx context.Context, options Options) error {
 	options, err := options.complete()
 	if err != nil {

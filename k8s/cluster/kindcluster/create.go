@@ -38,8 +38,13 @@ func (c *Cluster) create(ctx context.Context, facts host.Facts, image nodeImage)
 			if err := provider.Create(c.Name, cluster.CreateWithV1Alpha4Config(config),
 				cluster.CreateWithNodeImage(image.name), cluster.CreateWithRetain(false),
 				cluster.CreateWithDisplayUsage(false), cluster.CreateWithDisplaySalutation(false)); err != nil {
-				return fmt.Errorf("creating cluster %s: %w", c.Name, err)
+				return fmt.Errorf("creating cluster %s: %w%s", c.Name, err, facts.Hint())
 			}
+			c.Created = true
+		}
+		// The first is kubectl's own, so that its context is this cluster.
+		if err := provider.ExportKubeConfig(c.Name, "", false); err != nil {
+			return fmt.Errorf("writing the kubeconfig of cluster %s: %w", c.Name, err)
 		}
 		if err := provider.ExportKubeConfig(c.Name, c.Kubeconfig, false); err != nil {
 			return fmt.Errorf("writing the kubeconfig of cluster %s: %w", c.Name, err)
@@ -78,8 +83,11 @@ func (c *Cluster) resume(ctx context.Context, provider *cluster.Provider, image 
 
 func (o Options) remove(ctx context.Context, progress func(string)) error {
 	provider := o.provider(progress)
-	if exec.CommandContext(ctx, "docker", "info").Run() != nil {
-		return nil //nolint:nilerr // without Docker no cluster runs
+	if err := exec.CommandContext(ctx, "docker", "info").Run(); err != nil {
+		if _, there := os.Stat(o.kubeconfig()); there != nil {
+			return nil // none was created
+		}
+		return fmt.Errorf("removing cluster %s: Docker does not answer, and may have it: %w", o.Name, err)
 	}
 	if err := provider.Delete(o.Name, ""); err != nil {
 		return fmt.Errorf("removing cluster %s: %w", o.Name, err)

@@ -105,7 +105,14 @@ func (c *Cluster) helm(ctx context.Context, r release) error {
 		return err
 	}
 	found, err := action.NewGet(config).Run(r.name)
-	if err == nil && unfinished(found) {
+	switch interruption(found) {
+	case common.StatusPendingUpgrade, common.StatusPendingRollback:
+		rollback := action.NewRollback(config)
+		rollback.WaitStrategy, rollback.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		if err := rollback.Run(r.name); err != nil {
+			return fmt.Errorf("rolling back an interrupted upgrade: %w", err)
+		}
+	case common.StatusPendingInstall:
 		uninstall := action.NewUninstall(config)
 		uninstall.WaitStrategy, uninstall.Timeout = kube.StatusWatcherStrategy, releaseTimeout
 		if _, err = uninstall.Run(r.name); err != nil {
@@ -128,9 +135,12 @@ func (c *Cluster) helm(ctx context.Context, r release) error {
 	return err
 }
 
-// unfinished tells whether a release was interrupted while it was installed:
-// Helm upgrades none that is.
-func unfinished(found any) bool {
+// interruption returns the status of a release that is there. One that was
+// interrupted Helm neither installs nor upgrades.
+func interruption(found any) common.Status {
 	r, ok := found.(*releasev1.Release)
-	return ok && r.Info != nil && r.Info.Status == common.StatusPendingInstall
+	if !ok || r == nil || r.Info == nil {
+		return common.StatusUnknown
+	}
+	return r.Info.Status
 }

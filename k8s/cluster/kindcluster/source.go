@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"time"
 
 	"daca/k8s/cluster/build"
@@ -50,16 +51,16 @@ type imageSource interface {
 
 // source returns the source that was asked for, or the one that is possible.
 func (o Options) source(ctx context.Context) (imageSource, Source, error) {
-	kind := o.Images
+	kind, why := o.Images, "as CLUSTER_IMAGES says"
 	if kind == "" {
-		err := o.Step(ctx, "container registries", func(ctx context.Context, progress func(string)) error {
-			progress("looking for container registries")
-			kind = detect(ctx, http.DefaultClient, "https://registry-1.docker.io/v2/", "https://ghcr.io/v2/")
-			return nil
-		})
-		if err != nil {
-			return nil, "", err
-		}
+		kind, why = detect(ctx, http.DefaultClient, "https://registry-1.docker.io/v2/", "https://ghcr.io/v2/")
+	}
+	if kind == Built && runtime.GOOS != "linux" {
+		return nil, "", fmt.Errorf("images can be built on Linux only, and are not to be pulled (%s)", why)
+	}
+	err := o.Step(ctx, "images are "+kind.Description()+": "+why, func(context.Context, func(string)) error { return nil })
+	if err != nil {
+		return nil, "", err
 	}
 	builder, err := build.New(o.Root, o.Cache)
 	if err != nil {
@@ -74,25 +75,26 @@ func (o Options) source(ctx context.Context) (imageSource, Source, error) {
 	return nil, "", fmt.Errorf("no such source of images: %q; there are %q and %q", kind, Published, Built)
 }
 
-// detect returns Published if all the registries answer as registries do.
-func detect(ctx context.Context, client *http.Client, registries ...string) Source {
+// detect returns Published if all the registries answer as registries do, and
+// what its answer is based on.
+func detect(ctx context.Context, client *http.Client, registries ...string) (Source, string) {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	for _, url := range registries {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
-			return Built
+			return Built, err.Error()
 		}
 		response, err := client.Do(request)
 		if err != nil {
-			return Built
+			return Built, url + " does not answer"
 		}
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusUnauthorized {
-			return Built
+			return Built, url + " answers " + response.Status
 		}
 	}
-	return Published
+	return Published, "registries answer"
 }
 
 // daprChart returns the directory of Dapr's chart, which its module has.

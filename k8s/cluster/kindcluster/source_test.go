@@ -35,8 +35,8 @@ func TestDetect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := detect(t.Context(), http.DefaultClient, test.registries...); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
+			if got, why := detect(t.Context(), http.DefaultClient, test.registries...); got != test.want || why == "" {
+				t.Errorf("got %s because %q, want %s", got, why, test.want)
 			}
 		})
 	}

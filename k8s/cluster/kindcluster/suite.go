@@ -2,9 +2,11 @@ package kindcluster
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -46,6 +48,9 @@ func (c *Cluster) LoadSuite(ctx context.Context) error {
 				return err
 			}
 			archives = append(archives, archive)
+			if c.digests[service.Name], err = digest(archive); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -125,6 +130,7 @@ func (c *Cluster) Install(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading the values for kind: %w", err)
 		}
+		c.annotate(values)
 		err = c.apply(ctx, release{
 			name: SuiteRelease, namespace: SuiteNamespace, restricted: true, chart: loaded, values: values,
 		}, progress)
@@ -135,27 +141,46 @@ func (c *Cluster) Install(ctx context.Context) error {
 	})
 }
 
+// annotate adds to the values what makes pods start anew with their images:
+// those have the same names as the ones before.
+func (c *Cluster) annotate(values map[string]any) {
+	for key, service := range map[string]string{"chat": "chat-service", "analytics": "analytics-service", "offlineModel": "model"} {
+		of, ok := values[key].(map[string]any)
+		if !ok {
+			of = map[string]any{}
+			values[key] = of
+		}
+		if c.digests[service] != "" {
+			of["podAnnotations"] = map[string]any{"daca.local/image": c.digests[service]}
+		}
+	}
+}
+
+func digest(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return "", err
+	}
+	return "sha256:" + hex.EncodeToString(hash.Sum(nil)), nil
+}
+
 func (b built) redis(ctx context.Context, name string, progress func(string)) (string, error) {
 	return b.builder.RedisImage(ctx, name, progress)
 }
 
-// redis has Docker pull the image, and gives it another name.
+// redis pulls the image, and gives it another name.
 func (p published) redis(ctx context.Context, name string, progress func(string)) (string, error) {
-	archive := filepath.Join(p.builder.Dir, strings.NewReplacer("/", "_", ":", "_").Replace(redisPublished)+".tar")
+	archive := filepath.Join(p.builder.Cache, strings.NewReplacer("/", "_", ":", "_").Replace(redisPublished)+".tar")
 	if _, err := os.Stat(archive); err == nil {
 		return archive, nil
 	}
 	progress("pulling " + redisPublished)
-	for _, args := range [][]string{
-		{"pull", "--quiet", redisPublished},
-		{"tag", redisPublished, name},
-		{"save", "--output", archive + ".unfinished", name},
-	} {
-		if out, err := exec.CommandContext(ctx, "docker", args...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("getting the image %s: docker %s: %w: %s", redisPublished, args[0], err, strings.TrimSpace(string(out)))
-		}
-	}
-	return archive, os.Rename(archive+".unfinished", archive)
+	return archive, image.Pull(ctx, redisPublished, archive, name)
 }
 
 // Tools builds helm and kubectl, at the versions that are pinned, into dir.
