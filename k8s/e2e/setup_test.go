@@ -131,7 +131,7 @@ func (s *installation) install(settings ...string) {
 // upgrade upgrades the suite to other settings, and waits until it is ready.
 func (s *installation) upgrade(settings ...string) {
 	s.Helper()
-	s.helm(settings, "upgrade", "daca", "charts/daca", "--reuse-values")
+	s.helm(settings, "upgrade", "daca", "charts/daca", "--reset-then-reuse-values")
 	s.rolledOut("statefulset/chat-service", "deployment/analytics-service")
 	s.forget()
 }

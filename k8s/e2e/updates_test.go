@@ -22,8 +22,8 @@ type stats struct {
 	Failures []string
 }
 
-// updates restarts both services pod by pod, and upgrades the release, while
-// other pods of the cluster send messages all the time.
+// updates restarts both services pod by pod, and upgrades the release to another
+// model, while another pod of the cluster sends messages all the time.
 func updates(s *installation) {
 	s.startLoad()
 	url := s.forward("pod/load", 8080)
@@ -37,7 +37,9 @@ func updates(s *installation) {
 	both := []string{"statefulset/chat-service", "deployment/analytics-service"}
 	s.run("kubectl", append([]string{"rollout", "restart"}, both...)...)
 	s.rolledOut(both...)
-	s.upgrade("chat.config.LOG_LEVEL=debug", "analytics.config.LOG_LEVEL=debug")
+	// To a model of one's own, which here is the same, and other settings.
+	s.upgrade("chat.model.baseURL=http://daca-model:8002/v1", "chat.model.name=offline", "offlineModel.keep=true",
+		"chat.config.LOG_LEVEL=debug", "analytics.config.LOG_LEVEL=debug")
 
 	got, err := s.send("POST", url+"/stop", "")
 	var result stats
