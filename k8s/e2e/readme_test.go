@@ -50,6 +50,9 @@ func TestReadme(t *testing.T) {
 		} else if err := run(); err != nil {
 			t.Fatal(err)
 		}
+		if strings.HasPrefix(c.line, "helm install ") {
+			s.settled()
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,6 +127,23 @@ func (s *installation) install(settings ...string) {
 		s.Fatal(err)
 	}
 	s.helm(settings, "install", "daca", "charts/daca", "--values", "charts/daca/values-kind.yaml")
+	s.settled()
+}
+
+// settled waits until each replica of chat reaches analytics. It is ready before
+// that, since it answers without a count too.
+func (s *installation) settled() {
+	s.Helper()
+	for _, pod := range s.pods("chat") {
+		url := s.forward("pod/"+pod.Name, 3500) + "/v1.0/invoke/analytics-service/method/analytics/nobody"
+		s.eventually(func() error {
+			got, err := s.send("GET", url, "")
+			if err == nil && got.status != http.StatusNotFound {
+				err = fmt.Errorf("analytics is invoked with %d %s", got.status, got.body)
+			}
+			return err
+		})
+	}
 }
 
 // upgrade upgrades the suite to other settings, and waits until it is ready.
