@@ -65,8 +65,7 @@ func (d Docker) mayStart(noAnswer error) error {
 
 // answers returns why Docker does not.
 func answers(ctx context.Context) error {
-	_, err := output(ctx, "docker", "version", "--format", "{{.Server.Version}}")
-	return err
+	return run(ctx, "docker", "version", "--format", "{{.Server.Version}}")
 }
 
 // have gets a tool where it is missing, or says how to.
@@ -92,7 +91,7 @@ func (d Docker) have(ctx context.Context, tool string, progress func(string)) er
 		{"apt-get", "update", "-qq"},
 		{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "-qq", "--no-install-recommends", pkg},
 	} {
-		if _, err := output(ctx, args[0], args[1:]...); err != nil {
+		if err := run(ctx, args[0], args[1:]...); err != nil {
 			return fmt.Errorf("installing %s: %w", pkg, err)
 		}
 	}
@@ -117,13 +116,13 @@ func forbidServices() (allow func(), err error) {
 	return func() { _ = os.Remove(policy) }, nil
 }
 
-func output(ctx context.Context, command string, args ...string) (string, error) {
+// run runs a command; its error has what it printed to standard error.
+func run(ctx context.Context, command string, args ...string) error {
 	var stderr strings.Builder
 	cmd := exec.CommandContext(ctx, command, args...)
 	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", filepath.Base(command), err, strings.TrimSpace(stderr.String()))
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(command), err, strings.TrimSpace(stderr.String()))
 	}
-	return strings.TrimSpace(string(out)), nil
+	return nil
 }

@@ -85,7 +85,7 @@ func (o Options) remove(ctx context.Context, progress func(string)) error {
 	provider := o.provider(progress)
 	if err := exec.CommandContext(ctx, "docker", "info").Run(); err != nil {
 		if _, there := os.Stat(o.kubeconfig()); there != nil {
-			return nil // none was created
+			return nil //nolint:nilerr // none was created
 		}
 		return fmt.Errorf("removing cluster %s: Docker does not answer, and may have it: %w", o.Name, err)
 	}
