@@ -250,7 +250,7 @@ func (s *suite) counted(user string, n int) {
 		got, err = s.count(user)
 		return err == nil && got.status == 200 && json.Unmarshal([]byte(got.body), &count) == nil && *count.MessageCount >= n
 	}, func() string {
-		return fmt.Sprintf("the count of %q is %d %s; want %d", user, got.status, got.body, n)
+		return fmt.Sprintf("the count of %q is %d %s; want %d; %s", user, got.status, got.body, n, s.whereabouts())
 	})
 	if *count.MessageCount != n {
 		s.t.Fatalf("the count of %q is %d; want %d", user, *count.MessageCount, n)
@@ -329,6 +329,24 @@ func (s *suite) exactly(counts map[string]int) {
 	}
 }
 
+// whereabouts says how many events reached the broker, how many of them wait to
+// be acknowledged, and what is in the dead letters: where to look for one that is
+// missing.
+func (s *suite) whereabouts() string {
+	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	defer func() { _ = client.Close() }()
+	published, err := client.XLen(s.t.Context(), "messages").Result()
+	if err != nil {
+		return err.Error()
+	}
+	groups, err := client.XInfoGroups(s.t.Context(), "messages").Result()
+	if err != nil {
+		return err.Error()
+	}
+	letters, err := s.send("GET", s.analytics[0].URL+"/deadletters", "")
+	return fmt.Sprintf("%d events were published, consumer groups %+v, dead letters %s, %v", published, groups, letters.body, err)
+}
+
 // settled waits until every event on the topic messages has been delivered and
 // acknowledged, redelivery included.
 func (s *suite) settled() {
@@ -376,7 +394,15 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// last returns the end of what was printed, without the requests by which tests
+// ask for counts again and again.
 func (l *lockedBuffer) last(n int) string {
-	text := l.String()
+	var kept strings.Builder
+	for line := range strings.Lines(l.String()) {
+		if !strings.Contains(line, "method=GET path=/analytics/") {
+			kept.WriteString(line)
+		}
+	}
+	text := kept.String()
 	return text[max(0, len(text)-n):]
 }
