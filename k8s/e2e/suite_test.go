@@ -41,12 +41,17 @@ type metadata struct {
 	ID            string
 	Components    []struct{ Name, Type string }
 	Subscriptions []struct{ PubsubName, Topic, DeadLetterTopic string }
+
+	AppConnectionProperties struct{ MaxConcurrency int }
 }
 
 func sidecars(s *installation) {
-	want := map[string]struct{ id, components, topics string }{
-		"chat":      {"chat-service", "pubsub:pubsub.redis", ""},
-		"analytics": {"analytics-service", "pubsub:pubsub.redis statestore:state.redis", "deadletters messages>deadletters users>deadletters"},
+	want := map[string]struct {
+		id, components, topics string
+		atATime                int
+	}{
+		"chat":      {"chat-service", "pubsub:pubsub.redis", "", 0},
+		"analytics": {"analytics-service", "pubsub:pubsub.redis statestore:state.redis", "deadletters messages>deadletters users>deadletters", 1},
 	}
 	for part, want := range want {
 		for _, pod := range s.pods(part) {
@@ -77,6 +82,9 @@ func sidecars(s *installation) {
 			}
 			slices.Sort(components)
 			slices.Sort(topics)
+			if m.AppConnectionProperties.MaxConcurrency != want.atATime {
+				s.Errorf("the sidecar of %s sends the service %d requests at a time; want %d", pod.Name, m.AppConnectionProperties.MaxConcurrency, want.atATime)
+			}
 			if m.ID != want.id || strings.Join(components, " ") != want.components || strings.Join(topics, " ") != want.topics {
 				s.Errorf("the sidecar of %s has the id %s, the components %q and the topics %q; want %+v", pod.Name, m.ID, components, topics, want)
 			}

@@ -371,6 +371,20 @@ func (s *suite) settled() {
 	}, func() string { return problem })
 }
 
+// pending waits until at least n events on the topic messages are delivered or
+// read ahead, and not acknowledged.
+func (s *suite) pending(n int64) {
+	s.t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	defer func() { _ = client.Close() }()
+	var groups []redis.XInfoGroup
+	var err error
+	s.eventually(func() bool {
+		groups, err = client.XInfoGroups(s.t.Context(), "messages").Result()
+		return err == nil && len(groups) == 1 && groups[0].Pending >= n
+	}, func() string { return fmt.Sprintf("fewer than %d events wait: %+v, %v", n, groups, err) })
+}
+
 func (s *suite) restart(p *stack.Process) {
 	s.t.Helper()
 	s.must(p.Start(s.t.Context()))

@@ -114,8 +114,8 @@ func (s *Stack) service(program, id string, subscribes bool, o ServiceOptions) (
 
 func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, release func()) {
 	flags := sidecar{
-		appID: s.AppID, appPort: cmp.Or(o.SidecarAppPort, o.Ports.App), ports: o.Ports, health: subscribes,
-		resources: of.resources(), logLevel: of.opts.DaprLogLevel,
+		appID: s.AppID, appPort: cmp.Or(o.SidecarAppPort, o.Ports.App), ports: o.Ports,
+		resources: of.resources(), logLevel: of.opts.DaprLogLevel, subscribes: subscribes,
 	}
 	s.Sidecar = of.process(Command{
 		Name: o.Name + "-dapr", Path: of.opts.Daprd, Args: flags.args(), Grace: sidecarGrace, release: release,

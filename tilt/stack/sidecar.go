@@ -11,9 +11,10 @@ type sidecar struct {
 	appID     string
 	appPort   int
 	ports     Ports
-	health    bool // ask the app's /readyz, and deliver only while it is ready
 	resources string
 	logLevel  string
+	// subscribes: deliver events, one at a time, while the app's /readyz answers.
+	subscribes bool
 }
 
 // Times of a sidecar. At its stop daprd waits for what is in flight, and is
@@ -41,8 +42,9 @@ func (s sidecar) args() []string {
 		"--dapr-graceful-shutdown-seconds", strconv.Itoa(int(sidecarShutdown.Seconds())),
 		"--log-level", s.logLevel,
 	}
-	if s.health {
+	if s.subscribes {
 		args = append(args,
+			"--app-max-concurrency", "1", // with more, events get lost: see DECISIONS.md
 			"--enable-app-health-check",
 			"--app-health-check-path", "/readyz",
 			"--app-health-probe-interval", "2",

@@ -89,6 +89,9 @@ dapr.io/sidecar-memory-limit: {{ . | quote }}
 dapr.io/sidecar-seccomp-profile-type: {{ . | quote }}
 {{- end }}
 dapr.io/disable-builtin-k8s-secret-store: {{ .disableBuiltinSecretStore | quote }}
+{{- if gt (int .appMaxConcurrency) 0 }}
+dapr.io/app-max-concurrency: {{ .appMaxConcurrency | quote }}
+{{- end }}
 {{- if .appHealthCheck.enabled }}
 dapr.io/enable-app-health-check: "true"
 dapr.io/app-health-check-path: {{ .appHealthCheck.path | quote }}
