@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -192,9 +191,9 @@ func (c *counter) tryCommit(ctx context.Context, user contract.UserID, batch []*
 		return nil
 	}
 	evicted, age := d.forget(now, c.cfg.Window, c.cfg.Cap)
-	value, err := json.Marshal(d)
+	value, err := d.encode()
 	if err != nil {
-		return backoff.Permanent(fmt.Errorf("encoding the document: %w", err))
+		return backoff.Permanent(err)
 	}
 	c.calls.WithLabelValues("put").Inc()
 	if err := c.store.Put(ctx, user.Key(), value, etag); err != nil {

@@ -3,11 +3,14 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 // document is what the state store holds for one user. Count and event ids are
@@ -19,18 +22,18 @@ type document struct {
 	Recent []batch `json:"recent,omitempty"`
 	// Horizon is the latest event time among those forgotten, in Unix
 	// milliseconds. Whether an event up to it was counted cannot be told.
-	Horizon int64 `json:"horizon,omitempty"`
+	Horizon int64 `json:"horizon,omitzero"`
 
-	known bool            // the document is in the store
-	seen  map[string]bool // the digests in Recent, once needed
+	known bool // the document is in the store
 }
 
 // batch holds the events that were counted within batchSpan.
 type batch struct {
 	At int64 `json:"at"` // when the first of them was counted, in Unix seconds
-	// Events are the digest of each event's id followed by its event time, in
-	// Unix milliseconds to base 36.
-	Events []string `json:"events"`
+	// Events has for each event a comma, the digest of its id, and its event time
+	// in Unix milliseconds to base 36. It is one text because reading thousands of
+	// small ones would take more time than all the rest of counting.
+	Events string `json:"events"`
 }
 
 const batchSpan = time.Minute
@@ -47,15 +50,23 @@ func digest(id string) string {
 var errCorrupt = errors.New("the stored value is corrupt")
 
 func decodeDocument(key string, value []byte) (document, error) {
-	d := document{MessageCount: -1}
+	d := &document{MessageCount: -1}
 	if err := json.Unmarshal(value, &d); err != nil {
 		return document{}, fmt.Errorf("decoding the document under key %q: %w: %w", key, errCorrupt, err)
 	}
-	if d.MessageCount < 0 {
+	if d == nil || d.MessageCount < 0 { // null makes d nil
 		return document{}, fmt.Errorf("decoding the document under key %q: %w: it has no message_count of 0 or more", key, errCorrupt)
 	}
 	d.known = true
-	return d, nil
+	return *d, nil
+}
+
+func (d document) encode() ([]byte, error) {
+	value, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the document: %w", err)
+	}
+	return value, nil
 }
 
 // verdict is what became of an operation.
@@ -105,26 +116,37 @@ func (d *document) apply(op operation, now time.Time) verdict {
 	return accepted
 }
 
+const comma = "," // no digest and no number has it
+
 func (d *document) hasSeen(id string) bool {
-	if d.seen == nil {
-		d.seen = map[string]bool{}
-		for _, b := range d.Recent {
-			for _, e := range b.Events {
-				d.seen[e[:min(len(e), digestLen)]] = true
-			}
-		}
-	}
-	return d.seen[id]
+	return slices.ContainsFunc(d.Recent, func(b batch) bool { return strings.Contains(b.Events, comma+id) })
 }
 
 func (d *document) remember(id string, eventTime, now time.Time) {
-	d.seen[id] = true
-	entry := id + strconv.FormatInt(eventTime.UnixMilli(), 36)
+	entry := comma + id + strconv.FormatInt(eventTime.UnixMilli(), 36)
 	if n := len(d.Recent); n > 0 && now.Sub(time.Unix(d.Recent[n-1].At, 0)) < batchSpan {
-		d.Recent[n-1].Events = append(d.Recent[n-1].Events, entry)
+		d.Recent[n-1].Events += entry
 		return
 	}
-	d.Recent = append(d.Recent, batch{At: now.Unix(), Events: []string{entry}})
+	d.Recent = append(d.Recent, batch{At: now.Unix(), Events: entry})
+}
+
+func (b *batch) size() int { return strings.Count(b.Events, comma) }
+
+// cut removes the n oldest events and returns the latest of their times, in Unix
+// milliseconds.
+func (b *batch) cut(n int) (latest int64) {
+	for range n {
+		entry, rest := strings.TrimPrefix(b.Events, comma), ""
+		if end := strings.Index(entry, comma); end >= 0 {
+			entry, rest = entry[:end], entry[end:]
+		}
+		if ms, err := strconv.ParseInt(entry[min(len(entry), digestLen):], 36, 64); err == nil {
+			latest = max(latest, ms)
+		}
+		b.Events = rest
+	}
+	return latest
 }
 
 // forget drops the events that were counted longer than window ago and, above
@@ -133,12 +155,12 @@ func (d *document) remember(id string, eventTime, now time.Time) {
 func (d *document) forget(now time.Time, window time.Duration, limit int) (evicted int, age time.Duration) {
 	excess := -limit
 	for _, b := range d.Recent {
-		excess += len(b.Events)
+		excess += b.size()
 	}
 	for len(d.Recent) > 0 {
 		first := &d.Recent[0]
 		counted := time.Unix(first.At, 0)
-		n := len(first.Events)
+		n := first.size()
 		if now.Sub(counted) <= window+batchSpan {
 			if excess <= 0 {
 				break
@@ -146,19 +168,11 @@ func (d *document) forget(now time.Time, window time.Duration, limit int) (evict
 			n = min(excess, n)
 			evicted, age = evicted+n, now.Sub(counted)
 		}
-		d.raiseHorizon(first.Events[:n])
+		d.Horizon = max(d.Horizon, first.cut(n))
 		excess -= n
-		if first.Events = first.Events[n:]; len(first.Events) == 0 {
+		if first.Events == "" {
 			d.Recent = d.Recent[1:]
 		}
 	}
 	return evicted, age
-}
-
-func (d *document) raiseHorizon(events []string) {
-	for _, e := range events {
-		if ms, err := strconv.ParseInt(e[min(len(e), digestLen):], 36, 64); err == nil {
-			d.Horizon = max(d.Horizon, ms)
-		}
-	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"strconv"
 	"testing"
@@ -15,7 +14,7 @@ func at(id string, t time.Time) operation { return operation{ID: id, Time: t, Ch
 // reload sends the document through the store's form.
 func reload(t *testing.T, d document) document {
 	t.Helper()
-	value, err := json.Marshal(d)
+	value, err := d.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
