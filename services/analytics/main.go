@@ -56,6 +56,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	api := newAPI(cfg, counter, letters, []serve.Check{
 		{Name: "sidecar", Ask: sidecar.Ping},
 		{Name: contract.StateStore, Ask: counter.Ping},
+		{Name: "deliveries", Optional: true, Ask: sidecar.OneAtATime},
 	}, logger, metrics)
 	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Delay: cfg.ShutdownDelay, Grace: cfg.ShutdownGrace})
 }

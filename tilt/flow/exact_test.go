@@ -157,3 +157,12 @@ func TestDeliveriesDoNotOverlap(t *testing.T) {
 		t.Errorf("up to %d deliveries were made at a time; want 1", most)
 	}
 }
+
+func TestOverlappingDeliveriesAreNamed(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{daprArgs: []string{"--app-max-concurrency", "2"}})
+	got, err := s.send("GET", s.analytics[0].URL+"/readyz", "")
+	if err != nil || got.status != 200 || !strings.Contains(got.body, "degraded") || !strings.Contains(got.body, "app-max-concurrency 1") {
+		t.Errorf("/readyz answers %d %s, %v; want 200 that names app-max-concurrency", got.status, got.body, err)
+	}
+}

@@ -71,6 +71,7 @@ type options struct {
 	before       transform // between each sidecar of analytics and the service
 	env          []string  // of every process, sidecars included
 	analyticsEnv []string
+	daprArgs     []string // of each sidecar of analytics
 	chatEnv      []string
 	modelEnv     []string
 }
@@ -119,7 +120,7 @@ func start(t testing.TB, o options) *suite {
 	s.model, err = st.Model(stack.ServiceOptions{Env: o.modelEnv})
 	s.must(err)
 	for i := range max(o.replicas, 1) {
-		replica := stack.ServiceOptions{Name: fmt.Sprintf("analytics-%d", i), Env: o.analyticsEnv}
+		replica := stack.ServiceOptions{Name: fmt.Sprintf("analytics-%d", i), Env: o.analyticsEnv, DaprArgs: o.daprArgs}
 		if o.before != nil {
 			replica.Ports.App, replica.SidecarAppPort = interpose(t, o.before)
 		}

@@ -37,8 +37,9 @@ func fill(ports ...*int) (release func(), err error) {
 
 // ServiceOptions say how one replica of a service differs from the usual.
 type ServiceOptions struct {
-	Name string   // in output and errors; empty is the service's own name
-	Env  []string // added last, so that it wins
+	Name     string   // in output and errors; empty is the service's own name
+	Env      []string // added last, so that it wins
+	DaprArgs []string // of the sidecar, added last, so that they win
 	// Ports to use; each that is 0 is a free one.
 	Ports Ports
 	// SidecarAppPort is where the sidecar reaches the app, if not directly:
@@ -118,7 +119,7 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 		resources: of.resources(), logLevel: of.opts.DaprLogLevel, subscribes: subscribes,
 	}
 	s.Sidecar = of.process(Command{
-		Name: o.Name + "-dapr", Path: of.opts.Daprd, Args: flags.args(), Grace: sidecarGrace, release: release,
+		Name: o.Name + "-dapr", Path: of.opts.Daprd, Args: append(flags.args(), o.DaprArgs...), Grace: sidecarGrace, release: release,
 		// The sidecars of other machines must not find these.
 		Env: []string{"DAPR_HOST_IP=127.0.0.1"},
 	})
