@@ -33,7 +33,25 @@ type batch struct {
 	// Events has for each event a comma, the digest of its id, and its event time
 	// in Unix milliseconds to base 36. It is one text because reading thousands of
 	// small ones would take more time than all the rest of counting.
-	Events string `json:"events"`
+	Events entries `json:"events"`
+}
+
+// entries is the text that batch has of its events.
+type entries string
+
+// UnmarshalJSON reads the text, and the list of texts that it used to be.
+func (e *entries) UnmarshalJSON(b []byte) error {
+	if b[0] != '[' {
+		return json.Unmarshal(b, (*string)(e))
+	}
+	var list []string
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	for _, entry := range list {
+		*e += entries(comma + entry)
+	}
+	return nil
 }
 
 const batchSpan = time.Minute
@@ -50,15 +68,18 @@ func digest(id string) string {
 var errCorrupt = errors.New("the stored value is corrupt")
 
 func decodeDocument(key string, value []byte) (document, error) {
-	d := &document{MessageCount: -1}
-	if err := json.Unmarshal(value, &d); err != nil {
+	var stored struct {
+		MessageCount *int64  `json:"message_count"`
+		Recent       []batch `json:"recent"`
+		Horizon      int64   `json:"horizon"`
+	}
+	if err := json.Unmarshal(value, &stored); err != nil {
 		return document{}, fmt.Errorf("decoding the document under key %q: %w: %w", key, errCorrupt, err)
 	}
-	if d == nil || d.MessageCount < 0 { // null makes d nil
+	if stored.MessageCount == nil || *stored.MessageCount < 0 {
 		return document{}, fmt.Errorf("decoding the document under key %q: %w: it has no message_count of 0 or more", key, errCorrupt)
 	}
-	d.known = true
-	return *d, nil
+	return document{MessageCount: *stored.MessageCount, Recent: stored.Recent, Horizon: stored.Horizon, known: true}, nil
 }
 
 func (d document) encode() ([]byte, error) {
@@ -119,32 +140,32 @@ func (d *document) apply(op operation, now time.Time) verdict {
 const comma = "," // no digest and no number has it
 
 func (d *document) hasSeen(id string) bool {
-	return slices.ContainsFunc(d.Recent, func(b batch) bool { return strings.Contains(b.Events, comma+id) })
+	return slices.ContainsFunc(d.Recent, func(b batch) bool { return strings.Contains(string(b.Events), comma+id) })
 }
 
 func (d *document) remember(id string, eventTime, now time.Time) {
 	entry := comma + id + strconv.FormatInt(eventTime.UnixMilli(), 36)
 	if n := len(d.Recent); n > 0 && now.Sub(time.Unix(d.Recent[n-1].At, 0)) < batchSpan {
-		d.Recent[n-1].Events += entry
+		d.Recent[n-1].Events += entries(entry)
 		return
 	}
-	d.Recent = append(d.Recent, batch{At: now.Unix(), Events: entry})
+	d.Recent = append(d.Recent, batch{At: now.Unix(), Events: entries(entry)})
 }
 
-func (b *batch) size() int { return strings.Count(b.Events, comma) }
+func (b *batch) size() int { return strings.Count(string(b.Events), comma) }
 
 // cut removes the n oldest events and returns the latest of their times, in Unix
 // milliseconds.
 func (b *batch) cut(n int) (latest int64) {
 	for range n {
-		entry, rest := strings.TrimPrefix(b.Events, comma), ""
+		entry, rest := strings.TrimPrefix(string(b.Events), comma), ""
 		if end := strings.Index(entry, comma); end >= 0 {
 			entry, rest = entry[:end], entry[end:]
 		}
 		if ms, err := strconv.ParseInt(entry[min(len(entry), digestLen):], 36, 64); err == nil {
 			latest = max(latest, ms)
 		}
-		b.Events = rest
+		b.Events = entries(rest)
 	}
 	return latest
 }
@@ -170,7 +191,7 @@ func (d *document) forget(now time.Time, window time.Duration, limit int) (evict
 		}
 		d.Horizon = max(d.Horizon, first.cut(n))
 		excess -= n
-		if first.Events == "" {
+		if first.size() == 0 {
 			d.Recent = d.Recent[1:]
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"testing"
 	"time"
@@ -102,9 +103,40 @@ func TestDocumentTakesWhatIsAskedForNowWhateverTheHorizon(t *testing.T) {
 
 func TestDecodeDocumentRefusesWhatIsNone(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{``, `null`, `{}`, `{"foo":1}`, `{"message_count":-4}`, `{"message_count":"5"}`, `{"message_count":4.5}`, `[]`} {
+	for _, value := range []string{``, `null`, `{}`, `{"foo":1}`, `{"message_count":-4}`, `{"message_count":"5"}`, `{"message_count":4.5}`, `{"message_count":null}`,
+		`[]`, `{"message_count":1,"recent":[{"at":1,"events":1}]}`, `{"message_count":1,"recent":[{"at":1,"events":[1]}]}`} {
 		if d, err := decodeDocument("key", []byte(value)); !errors.Is(err, errCorrupt) {
 			t.Errorf("%s is read as %+v, %v; want errCorrupt", value, d, err)
 		}
+	}
+}
+
+// Documents used to have a list of texts where they have one text now.
+func TestDecodeDocumentReadsTheListOfEvents(t *testing.T) {
+	t.Parallel()
+	d, err := decodeDocument("key", fmt.Appendf(nil, `{"message_count":2,"recent":[{"at":%d,"events":[%q,%q]}]}`,
+		noon.Unix(), digest("a")+strconv.FormatInt(noon.UnixMilli(), 36), digest("b")+strconv.FormatInt(noon.UnixMilli(), 36)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d = reload(t, d)
+	for _, id := range []string{"a", "b"} {
+		if v := d.apply(at(id, noon), noon); v != duplicate {
+			t.Errorf("event %s: verdict %d; want duplicate", id, v)
+		}
+	}
+	if d.forget(noon.Add(3*time.Hour), time.Hour, 100); d.Horizon != noon.UnixMilli() || len(d.Recent) > 0 {
+		t.Errorf("after the window %+v is remembered, up to %d; want nothing, and noon", d.Recent, d.Horizon)
+	}
+}
+
+func TestDocumentForgetsABatchThatIsNoList(t *testing.T) {
+	t.Parallel()
+	d, err := decodeDocument("key", []byte(`{"message_count":2,"recent":[{"at":1,"events":"x"},{"at":1,"events":""},{"at":1}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.forget(noon, time.Hour, 100); len(d.Recent) > 0 {
+		t.Errorf("%+v is remembered", d.Recent)
 	}
 }
