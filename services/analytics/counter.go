@@ -105,6 +105,9 @@ func (c *counter) Apply(ctx context.Context, user contract.UserID, op operation)
 	if !w.done { // else a commit before ours took our operation with it
 		c.commit(ctx, user, c.take(q))
 	}
+	if !w.done { // a commit that took it ended in a panic
+		return 0, 0, fmt.Errorf("counting for user %q: the commit was not made", user)
+	}
 	return w.verdict, w.count, w.err
 }
 
@@ -218,9 +221,9 @@ func (c *counter) read(ctx context.Context, user contract.UserID) (document, str
 	return d, etag, err
 }
 
-// Ping reports why the store does not answer. It reads a key that need not exist.
+// Ping reports why the store does not answer. It reads a key that does not exist.
 func (c *counter) Ping(ctx context.Context) error {
-	_, _, err := c.store.Get(ctx, contract.DeadLettersKey)
+	_, _, err := c.store.Get(ctx, contract.PingKey)
 	return err
 }
 

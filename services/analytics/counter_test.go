@@ -302,3 +302,51 @@ func TestCounterReportsWhenTheCapBites(t *testing.T) {
 		t.Errorf("%v evictions are reported; want 50", got)
 	}
 }
+
+// An operation that a commit took with it, and that panicked, is not settled: its
+// caller must not take it for counted.
+func TestCounterReportsWhatAPanicLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store, gets, gate := newMemoryStore(), 0, make(chan struct{})
+		store.fail = func(call string) fault {
+			if call == "get" {
+				gets++
+			}
+			switch {
+			case call == "get" && gets == 1:
+				<-gate // the others come meanwhile, and are taken together
+			case call == "get" && gets == 2:
+				panic("in the store")
+			}
+			return noFault
+		}
+		c := testCounter(store)
+		var mu sync.Mutex
+		counted, panicked := int64(0), 0
+		var all sync.WaitGroup
+		for i := range 5 {
+			all.Go(func() {
+				defer func() {
+					mu.Lock()
+					defer mu.Unlock()
+					if recover() != nil {
+						panicked++
+					}
+				}()
+				_, _, err := c.Apply(t.Context(), "alice", at(strconv.Itoa(i), time.Now()))
+				mu.Lock()
+				defer mu.Unlock()
+				if err == nil {
+					counted++
+				}
+			})
+		}
+		synctest.Wait()
+		close(gate)
+		all.Wait()
+		if n, err := c.Count(t.Context(), "alice"); err != nil || n != counted || n != 1 || panicked != 1 {
+			t.Errorf("the count is %d, %v; %d calls said that they counted, %d panicked; want 1 of each", n, err, counted, panicked)
+		}
+	})
+}

@@ -64,5 +64,8 @@ func (UserID) Schema(huma.Registry) *huma.Schema {
 // A key that starts with "%_" is therefore never a user's.
 func (id UserID) Key() string { return url.QueryEscape(string(id)) }
 
-// DeadLettersKey is the state key of the dead letters; no UserID has it.
-const DeadLettersKey = "%_deadletters"
+// State keys that no UserID has: of the dead letters, and one that nobody writes.
+const (
+	DeadLettersKey = "%_deadletters"
+	PingKey        = "%_ping"
+)
