@@ -28,6 +28,7 @@ const (
 	maxLetters     = 1000
 	maxLetterBytes = 256 << 10 // of one event
 	maxTotalBytes  = 2 << 20   // of all events
+	maxTopicBytes  = 256
 )
 
 // deadLetters keeps the events that could not be handled, so that somebody can
@@ -127,7 +128,7 @@ func describe(published []byte, now time.Time) letter {
 		Topic string `json:"topic"`
 	}
 	if json.Unmarshal(published, &origin) == nil {
-		l.Topic = origin.Topic
+		l.Topic = contract.Shorten(origin.Topic, maxTopicBytes)
 	}
 	want := contract.MessageSent
 	if l.Topic == contract.TopicUsers {

@@ -302,6 +302,11 @@ func TestDeadLettersNeverHoldUpDelivery(t *testing.T) {
 	accepted("")
 	accepted(`{"x":"` + strings.Repeat("a", 1<<20) + `"}`)
 	accepted(strings.Repeat("\xff", 1<<20))
+	accepted(delivered("1", fmt.Sprintf(`{"user_id":"alice","event_type":%q}`, strings.Repeat("é", 1<<20))))
+	accepted(`{"topic":"` + strings.Repeat("t", 1<<20) + `"}`)
+	if stored := len(s.store.values[contract.DeadLettersKey]); stored > 10<<10 {
+		t.Errorf("what is too large takes %d bytes", stored)
+	}
 	for _, l := range s.letters(t) {
 		if l.Event != nil || l.Raw != nil {
 			t.Errorf("a letter of %d bytes is kept whole", l.Size)
@@ -313,7 +318,7 @@ func TestDeadLettersNeverHoldUpDelivery(t *testing.T) {
 	for i := range 10 {
 		accepted(fmt.Sprintf(`{"n":%d,"x":%q}`, i, strings.Repeat("a", 250<<10)))
 	}
-	if n, stored := len(s.letters(t)), len(s.store.values[contract.DeadLettersKey]); n < 8 || n > 12 || stored > 3<<20 {
+	if n, stored := len(s.letters(t)), len(s.store.values[contract.DeadLettersKey]); n < 10 || n > 14 || stored > 3<<20 {
 		t.Errorf("%d letters of %d bytes are kept; want as many as fit", n, stored)
 	}
 }

@@ -88,8 +88,27 @@ func IsCloudEvent(contentType string, body []byte) bool {
 // DecodeCloudEvent reads a CloudEvent as Dapr delivers it. It fails on
 // everything that could not be handled later either: what is not a CloudEvent
 // with an id, data that is not an object, another event type than want, and
-// a user id that Validate refuses.
+// a user id that Validate refuses. Its error quotes little of the event, however
+// large that is.
 func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
+	e, err := decodeCloudEvent(body, want)
+	if err != nil {
+		return Event{}, errors.New(Shorten(err.Error(), maxReason))
+	}
+	return e, nil
+}
+
+const maxReason = 400 // bytes
+
+// Shorten cuts what is longer than limit bytes, and marks the cut.
+func Shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
+
+func decodeCloudEvent(body []byte, want EventType) (Event, error) {
 	if !jsontext.Value(body).IsValid() {
 		return Event{}, errors.New("not valid JSON")
 	}
