@@ -214,13 +214,13 @@ func TestSidecarAnnotations(t *testing.T) {
 		"chat": {chat, map[string]string{
 			"dapr.io/enabled": "true", "dapr.io/app-id": "chat-service", "dapr.io/app-port": "8000", "dapr.io/config": "daca",
 			"dapr.io/enable-native-sidecar": "true", "dapr.io/enable-app-health-check": "", "dapr.io/block-shutdown-duration": "",
-			"dapr.io/app-max-concurrency": "",
+			"dapr.io/app-max-concurrency": "", "dapr.io/disable-init-endpoints": "",
 		}},
 		"analytics": {analytics, map[string]string{
 			"dapr.io/enabled": "true", "dapr.io/app-id": "analytics-service", "dapr.io/app-port": "8001", "dapr.io/config": "daca",
 			"dapr.io/enable-app-health-check": "true", "dapr.io/app-health-check-path": "/readyz", "dapr.io/app-health-probe-interval": "2",
 			"dapr.io/app-health-probe-timeout": "1500", "dapr.io/app-health-threshold": "3", "dapr.io/block-shutdown-duration": "17s",
-			"dapr.io/app-max-concurrency":          "1",
+			"dapr.io/app-max-concurrency": "1", "dapr.io/disable-init-endpoints": "subscribe",
 			"dapr.io/sidecar-seccomp-profile-type": "RuntimeDefault", "dapr.io/sidecar-memory-limit": "512Mi",
 		}},
 	} {

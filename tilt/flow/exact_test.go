@@ -2,6 +2,7 @@ package flow
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -165,4 +166,20 @@ func TestOverlappingDeliveriesAreNamed(t *testing.T) {
 	if err != nil || got.status != 200 || !strings.Contains(got.body, "degraded") || !strings.Contains(got.body, "app-max-concurrency 1") {
 		t.Errorf("/readyz answers %d %s, %v; want 200 that names app-max-concurrency", got.status, got.body, err)
 	}
+}
+
+// TestSubscribesWhateverTheServiceAnswers holds that a service which is away when
+// its sidecar starts gets its events all the same.
+func TestSubscribesWhateverTheServiceAnswers(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{before: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/dapr/") {
+				panic(http.ErrAbortHandler)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}})
+	s.say("alice", "hello")
+	s.counted("alice", 1)
 }

@@ -45,6 +45,9 @@ func (s sidecar) args() []string {
 	if s.subscribes {
 		args = append(args,
 			"--app-max-concurrency", "1", // with more, events get lost: see DECISIONS.md
+			// All subscriptions are resources. Where the app does not answer the
+			// question for its own, daprd makes none, and never asks again.
+			"--disable-init-endpoints", "subscribe",
 			"--enable-app-health-check",
 			"--app-health-check-path", "/readyz",
 			"--app-health-probe-interval", "2",

@@ -92,6 +92,9 @@ dapr.io/disable-builtin-k8s-secret-store: {{ .disableBuiltinSecretStore | quote 
 {{- if gt (int .appMaxConcurrency) 0 }}
 dapr.io/app-max-concurrency: {{ .appMaxConcurrency | quote }}
 {{- end }}
+{{- with .disableInitEndpoints }}
+dapr.io/disable-init-endpoints: {{ . | quote }}
+{{- end }}
 {{- if .appHealthCheck.enabled }}
 dapr.io/enable-app-health-check: "true"
 dapr.io/app-health-check-path: {{ .appHealthCheck.path | quote }}
