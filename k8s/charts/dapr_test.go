@@ -11,6 +11,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/common"
+	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
+	"helm.sh/helm/v4/pkg/engine"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -18,6 +24,8 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
 )
 
@@ -258,14 +266,67 @@ func TestSidecarAnnotations(t *testing.T) {
 	})
 }
 
-// injectorAnnotations is the source file that lists them.
-func injectorAnnotations(t *testing.T) string {
+// TestPodsOfDaprStartWithoutTheInjector holds that a control plane with the
+// values for Dapr can be installed and restarted: its webhook, without which no
+// pod starts, leaves out the pods that have to start before it.
+func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "charts", "dapr-values.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]any{}
+	if err := yaml.UnmarshalStrict(text, &given); err != nil {
+		t.Fatal(err)
+	}
+	c, err := loader.LoadDir(filepath.Join(daprModule(t), "charts", "dapr"))
+	if err == nil {
+		err = chartutil.ProcessDependencies(c, given)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const namespace = "dapr-system"
+	merged, err := commonutil.ToRenderValues(c, given, common.ReleaseOptions{Name: "dapr", Namespace: namespace, IsInstall: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := engine.Render(c, merged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found admissionregistrationv1.MutatingWebhookConfiguration
+	if err := yaml.Unmarshal([]byte(files["dapr/charts/dapr_sidecar_injector/templates/dapr_sidecar_injector_webhook_config.yaml"]), &found); err != nil || len(found.Webhooks) != 1 {
+		t.Fatalf("%d webhooks of the injector, %v", len(found.Webhooks), err)
+	}
+	webhook := found.Webhooks[0]
+	if *webhook.FailurePolicy != admissionregistrationv1.Fail {
+		t.Errorf("the failure policy is %s; want Fail", *webhook.FailurePolicy)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(webhook.NamespaceSelector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{namespace: false, "kube-system": false, "default": true, releaseNamespace: true} {
+		if got := selector.Matches(labels.Set{"kubernetes.io/metadata.name": name}); got != want {
+			t.Errorf("pods in %s are asked about: %t; want %t", name, got, want)
+		}
+	}
+}
+
+func daprModule(t *testing.T) (dir string) {
 	t.Helper()
 	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "tilt", "daprd"), "list", "-m", "-f", "{{.Dir}}", "github.com/dapr/dapr").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(out)), "pkg", "injector", "annotations", "annotations.go"))
+	return strings.TrimSpace(string(out))
+}
+
+// injectorAnnotations is the source file that lists them.
+func injectorAnnotations(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(daprModule(t), "pkg", "injector", "annotations", "annotations.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

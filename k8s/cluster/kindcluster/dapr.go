@@ -3,8 +3,11 @@ package kindcluster
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -12,18 +15,21 @@ const (
 	daprNamespace = "dapr-system"
 )
 
-// daprValues sets up a control plane for one node: nothing of it has to survive
-// the cluster, and no pod may start without the sidecar that it asks for.
-func daprValues(images daprImages) map[string]any {
-	return map[string]any{
-		"global":         map[string]any{"registry": images.registry, "tag": images.tag},
-		"dapr_scheduler": map[string]any{"cluster": map[string]any{"inMemoryStorage": true}},
-		"dapr_placement": map[string]any{"cluster": map[string]any{"forceInMemoryLog": true}},
-		"dapr_sidecar_injector": map[string]any{
-			"webhookFailurePolicy":       "Fail",
-			"sidecarDropALLCapabilities": true,
-		},
+// daprValues are those that the suite wants of any cluster, and what suits one
+// node: nothing of the control plane has to survive the cluster.
+func daprValues(root string, images daprImages) (map[string]any, error) {
+	values := map[string]any{}
+	text, err := os.ReadFile(filepath.Join(root, "charts", "dapr-values.yaml"))
+	if err == nil {
+		err = yaml.Unmarshal(text, &values)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the values for Dapr: %w", err)
+	}
+	values["global"] = map[string]any{"registry": images.registry, "tag": images.tag}
+	values["dapr_scheduler"] = map[string]any{"cluster": map[string]any{"inMemoryStorage": true}}
+	values["dapr_placement"] = map[string]any{"cluster": map[string]any{"forceInMemoryLog": true}}
+	return values, nil
 }
 
 // installDapr installs the control plane from its chart, or upgrades it, and
@@ -37,11 +43,13 @@ func (c *Cluster) installDapr(ctx context.Context, images daprImages) error {
 	name := "Dapr " + images.tag
 	return c.options.Step(ctx, name, func(ctx context.Context, progress func(string)) error {
 		progress("installing " + name)
+		values, err := daprValues(c.options.Root, images)
+		if err != nil {
+			return err
+		}
 		loaded, err := loader.Load(images.chart)
 		if err == nil {
-			err = c.apply(ctx, release{
-				name: daprRelease, namespace: daprNamespace, chart: loaded, values: daprValues(images),
-			}, progress)
+			err = c.apply(ctx, release{name: daprRelease, namespace: daprNamespace, chart: loaded, values: values}, progress)
 		}
 		if err != nil {
 			return fmt.Errorf("installing %s: %w", name, err)
