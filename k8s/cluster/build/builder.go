@@ -60,6 +60,20 @@ func (b *Builder) alone(ctx context.Context, progress func(string), work func() 
 	return work()
 }
 
+// once makes the file at path, unless it is there, while no other process builds.
+func (b *Builder) once(ctx context.Context, path string, progress func(string), work func() error) (string, error) {
+	if exists(path) {
+		return path, nil
+	}
+	err := b.alone(ctx, progress, func() error {
+		if exists(path) { // another process made it while this one waited
+			return nil
+		}
+		return work()
+	})
+	return path, err
+}
+
 // ModuleDir returns the directory of the source of a pinned module.
 func (b *Builder) ModuleDir(ctx context.Context, path string) (string, error) {
 	for _, m := range modules() {

@@ -13,7 +13,8 @@ import (
 const containerdTimeout = 30 * time.Second
 
 // NodeImage returns the name of the node image, which it makes unless Docker
-// has it, and loads from the file if that is there.
+// has it, and loads from the file if that is there. It is made of what
+// NodePrograms and RootFS make before.
 func (b *Builder) NodeImage(ctx context.Context, progress func(string)) (string, error) {
 	name := "daca.local/node:" + b.Pins.Versions[Kubernetes] + "-" + b.Pins.Key + "-" + b.Pins.Recipe
 	if _, err := docker(ctx, "image", "inspect", name); err == nil {
@@ -63,10 +64,7 @@ func (b *Builder) forget(but string) error {
 }
 
 func (b *Builder) makeNode(ctx context.Context, name string, progress func(string)) error {
-	rootfs, err := b.rootFS(ctx, progress)
-	if err != nil {
-		return err
-	}
+	rootfs := b.rootFSFile()
 	kind, err := b.ModuleDir(ctx, Kind)
 	if err != nil {
 		return err

@@ -15,53 +15,46 @@ import (
 
 // RedisImage makes an image called name of Debian's Redis and returns its file.
 // It has the server, its client and the libraries of both, and nothing else.
-func (b *Builder) RedisImage(ctx context.Context, name string, progress func(string)) (path string, err error) {
-	if b.HasRedis() {
-		return b.redisFile(), nil
-	}
-	err = b.alone(ctx, progress, func() error {
-		path, err = b.redisImage(ctx, name, progress)
-		return err
+func (b *Builder) RedisImage(ctx context.Context, name string, progress func(string)) (string, error) {
+	return b.once(ctx, b.redisFile(), progress, func() error {
+		if err := b.makeRedis(ctx, name, progress); err != nil {
+			return fmt.Errorf("making the image of Redis: %w", err)
+		}
+		return nil
 	})
-	return path, err
 }
 
-func (b *Builder) redisImage(ctx context.Context, name string, progress func(string)) (string, error) {
-	path := b.redisFile()
-	if exists(path) {
-		return path, nil
-	}
-	failed := func(err error) (string, error) { return "", fmt.Errorf("making the image of Redis: %w", err) }
+func (b *Builder) makeRedis(ctx context.Context, name string, progress func(string)) error {
 	dir := filepath.Join(b.Cache, "redis")
 	progress("installing Debian " + suite + " with redis-server")
 	if err := b.debootstrap(ctx, dir, []string{"redis-server"}); err != nil {
-		return failed(err)
+		return err
 	}
 	version, err := output(ctx, "", "chroot", dir, "dpkg-query", "--showformat=${Version}", "--show", "redis-server")
 	if err != nil {
-		return failed(err)
+		return err
 	}
 	listed, err := output(ctx, "", "chroot", dir, "ldd", "/usr/bin/redis-server", "/usr/bin/redis-cli")
 	if err != nil {
-		return failed(err)
+		return err
 	}
 	files := []image.File{{Path: "/data"}, {Path: "/tmp", Mode: 0o1777}}
 	for _, program := range []string{"/usr/bin/redis-server", "/usr/bin/redis-cli"} {
 		source, err := inRoot(dir, program)
 		if err != nil {
-			return failed(err)
+			return err
 		}
 		files = append(files, image.File{Path: program, Source: source, Mode: 0o755})
 	}
 	for _, library := range libraries(listed) {
 		source, err := inRoot(dir, library)
 		if err != nil {
-			return failed(err)
+			return err
 		}
 		files = append(files, image.File{Path: library, Source: source, Mode: 0o755})
 	}
 	progress("image " + name)
-	if err := image.Write(path, image.Image{
+	if err := image.Write(b.redisFile(), image.Image{
 		Names: []string{name}, Files: files,
 		Entrypoint: []string{"/usr/bin/redis-server"},
 		User:       "999:999",
@@ -70,14 +63,14 @@ func (b *Builder) redisImage(ctx context.Context, name string, progress func(str
 			"org.opencontainers.image.version": version,
 		},
 	}); err != nil {
-		return failed(err)
+		return err
 	}
 	for _, done := range []string{dir, filepath.Join(b.Cache, "archives")} {
 		if err := discard(done); err != nil {
-			return failed(err)
+			return err
 		}
 	}
-	return path, nil
+	return nil
 }
 
 // HasRedis tells whether RedisImage has nothing to do.

@@ -26,45 +26,33 @@ func packages() []string {
 
 // RootFS makes the root file system of a node as a tar file, by debootstrap.
 // It needs root, and a Debian mirror in reach.
-func (b *Builder) RootFS(ctx context.Context, progress func(string)) (path string, err error) {
-	if b.HasRootFS() {
-		return b.rootFSFile(), nil
-	}
-	err = b.alone(ctx, progress, func() error {
-		path, err = b.rootFS(ctx, progress)
-		return err
+func (b *Builder) RootFS(ctx context.Context, progress func(string)) (string, error) {
+	return b.once(ctx, b.rootFSFile(), progress, func() error {
+		if err := b.makeRootFS(ctx, progress); err != nil {
+			return fmt.Errorf("making the root file system of a node: %w", err)
+		}
+		return nil
 	})
-	return path, err
 }
 
-func (b *Builder) rootFS(ctx context.Context, progress func(string)) (string, error) {
-	path := b.rootFSFile()
-	if exists(path) {
-		return path, nil
-	}
-	failed := func(err error) (string, error) {
-		return "", fmt.Errorf("making the root file system of a node: %w", err)
-	}
+func (b *Builder) makeRootFS(ctx context.Context, progress func(string)) error {
 	dir := filepath.Join(b.Cache, "rootfs")
 	progress("installing Debian " + suite + " for the node")
 	if err := b.debootstrap(ctx, dir, packages()); err != nil {
-		return failed(err)
+		return err
 	}
 	progress("packing Debian " + suite + " for the node")
 	if err := prune(dir); err != nil {
-		return failed(err)
+		return err
 	}
 	if _, err := output(ctx, "", "tar", "--numeric-owner", "--sort=name", "--one-file-system",
-		"-C", dir, "-cf", path+".unfinished", "."); err != nil {
-		return failed(err)
+		"-C", dir, "-cf", b.rootFSFile()+".unfinished", "."); err != nil {
+		return err
 	}
-	if err := os.Rename(path+".unfinished", path); err != nil {
-		return failed(err)
+	if err := os.Rename(b.rootFSFile()+".unfinished", b.rootFSFile()); err != nil {
+		return err
 	}
-	if err := discard(dir); err != nil {
-		return failed(err)
-	}
-	return path, nil
+	return discard(dir)
 }
 
 // debootstrap installs a minimal Debian with the packages into an empty dir. The
