@@ -11,11 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"helm.sh/helm/v4/pkg/chart/common"
-	commonutil "helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
-	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
-	"helm.sh/helm/v4/pkg/engine"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,20 +25,27 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// daprCRDs are the schemas of the Dapr version that the suite is built and
-// tested with (tilt/daprd), by apiVersion and kind.
-var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps, error) {
+// daprModule is the directory of the Dapr version that the suite is built and
+// tested with (tilt/daprd).
+var daprModule = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "tilt", "daprd"), "mod", "download", "-json", "github.com/dapr/dapr").Output()
 	if err != nil {
-		return nil, fmt.Errorf("downloading Dapr for its CRDs: %w\n%s", err, out)
+		return "", fmt.Errorf("downloading Dapr: %w\n%s", err, out)
 	}
 	var module struct{ Dir string }
-	if err := json.Unmarshal(out, &module); err != nil {
+	err = json.Unmarshal(out, &module)
+	return module.Dir, err
+})
+
+// daprCRDs are the schemas of that version, by apiVersion and kind.
+var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps, error) {
+	module, err := daprModule()
+	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(module.Dir, "charts", "dapr", "crds", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(module, "charts", "dapr", "crds", "*.yaml"))
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no CRDs in the module of Dapr at %s: %w", module.Dir, err)
+		return nil, fmt.Errorf("no CRDs in the module of Dapr at %s: %w", module, err)
 	}
 	schemas := map[string]*apiextensions.JSONSchemaProps{}
 	for _, file := range files {
@@ -271,27 +274,15 @@ func TestSidecarAnnotations(t *testing.T) {
 // pod starts, leaves out the pods that have to start before it.
 func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "charts", "dapr-values.yaml"))
+	module, err := daprModule()
 	if err != nil {
 		t.Fatal(err)
 	}
-	given := map[string]any{}
-	if err := yaml.UnmarshalStrict(text, &given); err != nil {
-		t.Fatal(err)
-	}
-	c, err := loader.LoadDir(filepath.Join(daprModule(t), "charts", "dapr"))
-	if err == nil {
-		err = chartutil.ProcessDependencies(c, given)
-	}
+	c, err := loader.LoadDir(filepath.Join(module, "charts", "dapr"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const namespace = "dapr-system"
-	merged, err := commonutil.ToRenderValues(c, given, common.ReleaseOptions{Name: "dapr", Namespace: namespace, IsInstall: true}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := engine.Render(c, merged)
+	files, err := renderFiles(t, c, file(t, "dapr-values.yaml"), options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,26 +298,21 @@ func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{namespace: false, "kube-system": false, "default": true, releaseNamespace: true} {
+	for name, want := range map[string]bool{"dapr-system": false, "kube-system": false, "default": true, releaseNamespace: true} {
 		if got := selector.Matches(labels.Set{"kubernetes.io/metadata.name": name}); got != want {
 			t.Errorf("pods in %s are asked about: %t; want %t", name, got, want)
 		}
 	}
 }
 
-func daprModule(t *testing.T) (dir string) {
-	t.Helper()
-	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "tilt", "daprd"), "list", "-m", "-f", "{{.Dir}}", "github.com/dapr/dapr").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // injectorAnnotations is the source file that lists them.
 func injectorAnnotations(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(daprModule(t), "pkg", "injector", "annotations", "annotations.go"))
+	module, err := daprModule()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(module, "pkg", "injector", "annotations", "annotations.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

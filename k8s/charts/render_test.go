@@ -96,31 +96,7 @@ type options struct {
 // against the schemas, and returns the error that a user would see.
 func tryRender(t *testing.T, name, values string, opts options) (release, error) {
 	t.Helper()
-	given := map[string]any{}
-	if err := yaml.Unmarshal([]byte(values), &given); err != nil {
-		t.Fatalf("the values of this test: %v", err)
-	}
-	c := load(t, name)
-	if err := chartutil.ProcessDependencies(c, given); err != nil {
-		return release{}, err
-	}
-	capabilities := common.DefaultCapabilities.Copy()
-	capabilities.APIVersions = opts.apiVersions
-	if capabilities.APIVersions == nil {
-		capabilities.APIVersions = withDapr()
-	}
-	merged, err := commonutil.ToRenderValues(c, given, common.ReleaseOptions{
-		Name: releaseName, Namespace: releaseNamespace, Revision: 1, IsInstall: true,
-	}, capabilities)
-	if err != nil {
-		return release{}, err
-	}
-	var files map[string]string
-	if opts.cluster != nil {
-		files, err = engine.RenderWithClientProvider(c, merged, opts.cluster)
-	} else {
-		files, err = engine.Render(c, merged)
-	}
+	files, err := renderFiles(t, load(t, name), values, opts)
 	if err != nil {
 		return release{}, err
 	}
@@ -134,6 +110,33 @@ func tryRender(t *testing.T, name, values string, opts options) (release, error)
 		}
 	}
 	return r, nil
+}
+
+// renderFiles is tryRender of any chart, up to the text of each template.
+func renderFiles(t *testing.T, c *chart.Chart, values string, opts options) (map[string]string, error) {
+	t.Helper()
+	given := map[string]any{}
+	if err := yaml.UnmarshalStrict([]byte(values), &given); err != nil {
+		t.Fatalf("the values of this test: %v", err)
+	}
+	if err := chartutil.ProcessDependencies(c, given); err != nil {
+		return nil, err
+	}
+	capabilities := common.DefaultCapabilities.Copy()
+	capabilities.APIVersions = opts.apiVersions
+	if capabilities.APIVersions == nil {
+		capabilities.APIVersions = withDapr()
+	}
+	merged, err := commonutil.ToRenderValues(c, given, common.ReleaseOptions{
+		Name: releaseName, Namespace: releaseNamespace, Revision: 1, IsInstall: true,
+	}, capabilities)
+	if err != nil {
+		return nil, err
+	}
+	if opts.cluster != nil {
+		return engine.RenderWithClientProvider(c, merged, opts.cluster)
+	}
+	return engine.Render(c, merged)
 }
 
 func render(t *testing.T, name, values string) release {

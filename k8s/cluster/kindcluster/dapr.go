@@ -3,11 +3,9 @@ package kindcluster
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
-	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -18,13 +16,9 @@ const (
 // daprValues are those that the suite wants of any cluster, and what suits one
 // node: nothing of the control plane has to survive the cluster.
 func daprValues(root string, images daprImages) (map[string]any, error) {
-	values := map[string]any{}
-	text, err := os.ReadFile(filepath.Join(root, "charts", "dapr-values.yaml"))
-	if err == nil {
-		err = yaml.Unmarshal(text, &values)
-	}
+	values, err := readValues(filepath.Join(root, "charts", "dapr-values.yaml"))
 	if err != nil {
-		return nil, fmt.Errorf("reading the values for Dapr: %w", err)
+		return nil, err
 	}
 	values["global"] = map[string]any{"registry": images.registry, "tag": images.tag}
 	values["dapr_scheduler"] = map[string]any{"cluster": map[string]any{"inMemoryStorage": true}}

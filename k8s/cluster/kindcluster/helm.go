@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/yaml"
 
 	"daca/k8s/cluster/report"
 )
@@ -143,4 +145,17 @@ func interruption(found any) common.Status {
 		return common.StatusUnknown
 	}
 	return r.Info.Status
+}
+
+// readValues reads a file of values for a chart.
+func readValues(path string) (map[string]any, error) {
+	values := map[string]any{}
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(text, &values)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the values for a chart: %w", err)
+	}
+	return values, nil
 }

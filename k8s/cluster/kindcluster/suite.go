@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"daca/k8s/charts"
 	"daca/k8s/cluster/build"
 	"daca/k8s/cluster/image"
@@ -122,13 +120,9 @@ func (c *Cluster) Install(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		values := map[string]any{}
-		text, err := os.ReadFile(filepath.Join(dir, "daca", "values-kind.yaml"))
-		if err == nil {
-			err = yaml.Unmarshal(text, &values)
-		}
+		values, err := readValues(filepath.Join(dir, "daca", "values-kind.yaml"))
 		if err != nil {
-			return fmt.Errorf("reading the values for kind: %w", err)
+			return err
 		}
 		c.annotate(values)
 		err = c.apply(ctx, release{
