@@ -22,13 +22,11 @@ func BenchmarkCounting(b *testing.B) {
 	// being paused is delivered again only after processingTimeout.
 	m := &meter{target: events * 95 / 100}
 	s := start(b, options{before: m.wrap})
-	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
-	b.Cleanup(func() { _ = client.Close() })
 
 	deliver := func(run string, noop bool, users int) float64 {
 		m.set(true, noop)
 		s.paused()
-		pipe := client.Pipeline()
+		pipe := s.broker.Pipeline()
 		for i := range events {
 			pipe.XAdd(b.Context(), &redis.XAddArgs{Stream: "messages", Values: []any{"data", fmt.Sprintf(
 				`{"specversion":"1.0","id":"%s-%d","source":"bench","type":"MessageSent","time":%q,"datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub","data":{"event_type":"MessageSent","user_id":"%s-%d"}}`,

@@ -145,14 +145,13 @@ func TestExactOverGracefulStops(t *testing.T) {
 // event whose delivery failed is then acknowledged. See DECISIONS.md.
 func TestDeliveriesDoNotOverlap(t *testing.T) {
 	t.Parallel()
-	var o overlap
+	o := overlap{gate: make(chan struct{})}
 	s := start(t, options{before: o.wrap})
-	o.hold()
 	distinct := s.publishAll(200, []string{"hot", "a", "b"})
 	// Each worker of the component has an event, another 20 are queued, and the
 	// next have been read. Whoever may deliver has begun to.
 	s.pending(41)
-	o.release()
+	close(o.gate)
 	s.exactly(distinct)
 	if most := o.most(); most != 1 {
 		t.Errorf("up to %d deliveries were made at a time; want 1", most)

@@ -53,11 +53,11 @@ func failing(next http.Handler) http.Handler {
 	})
 }
 
-// overlap stands between the sidecar and the analytics service and sees how many
-// deliveries are made at a time. It can hold them.
+// overlap stands between the sidecar and the analytics service, holds deliveries
+// until gate is closed, and sees how many are made at a time.
 type overlap struct {
+	gate    chan struct{}
 	mu      sync.Mutex
-	gate    chan struct{} // nil, or closed when deliveries may go on
 	current int
 	highest int
 }
@@ -65,44 +65,23 @@ type overlap struct {
 func (o *overlap) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/messages" {
-			gate := o.enter()
-			defer o.leave()
-			if gate != nil {
-				select {
-				case <-gate:
-				case <-r.Context().Done():
-					return
-				}
+			o.change(+1)
+			defer o.change(-1)
+			select {
+			case <-o.gate:
+			case <-r.Context().Done():
+				return
 			}
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-func (o *overlap) enter() <-chan struct{} {
+func (o *overlap) change(by int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.current++
+	o.current += by
 	o.highest = max(o.highest, o.current)
-	return o.gate
-}
-
-func (o *overlap) leave() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.current--
-}
-
-func (o *overlap) hold() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.gate = make(chan struct{})
-}
-
-func (o *overlap) release() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	close(o.gate)
 }
 
 func (o *overlap) most() int {

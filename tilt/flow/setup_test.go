@@ -83,6 +83,7 @@ type transform func(next http.Handler) http.Handler
 type suite struct {
 	t         testing.TB
 	redis     stack.Redis
+	broker    *redis.Client // of the same
 	model     *stack.Service
 	chat      *stack.Service
 	analytics []*stack.Service
@@ -105,6 +106,8 @@ func start(t testing.TB, o options) *suite {
 	})
 	s.must(s.redis.Start(ctx))
 	t.Cleanup(func() { _ = s.redis.Stop(context.WithoutCancel(t.Context())) })
+	s.broker = redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	t.Cleanup(func() { _ = s.broker.Close() })
 
 	st, err := stack.New(stack.Options{
 		Daprd: programs.daprd, Bin: programs.bin, Components: filepath.Join(programs.root, "components"), Dir: t.TempDir(),
@@ -330,45 +333,50 @@ func (s *suite) exactly(counts map[string]int) {
 	}
 }
 
+// group returns how far the events on the topic messages are delivered and
+// acknowledged.
+func (s *suite) group() (redis.XInfoGroup, error) {
+	groups, err := s.broker.XInfoGroups(s.t.Context(), "messages").Result()
+	if err != nil {
+		return redis.XInfoGroup{}, err
+	}
+	if len(groups) != 1 {
+		return redis.XInfoGroup{}, fmt.Errorf("consumer groups: %v", groups)
+	}
+	return groups[0], nil
+}
+
 // whereabouts says how many events reached the broker, how many of them wait to
 // be acknowledged, and what is in the dead letters: where to look for one that is
 // missing.
 func (s *suite) whereabouts() string {
-	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
-	defer func() { _ = client.Close() }()
-	published, err := client.XLen(s.t.Context(), "messages").Result()
+	published, err := s.broker.XLen(s.t.Context(), "messages").Result()
 	if err != nil {
 		return err.Error()
 	}
-	groups, err := client.XInfoGroups(s.t.Context(), "messages").Result()
-	if err != nil {
-		return err.Error()
-	}
+	group, groupErr := s.group()
 	letters, err := s.send("GET", s.analytics[0].URL+"/deadletters", "")
-	return fmt.Sprintf("%d events were published, consumer groups %+v, dead letters %s, %v", published, groups, letters.body, err)
+	return fmt.Sprintf("%d events were published, consumer group %+v, %v, dead letters %s, %v", published, group, groupErr, letters.body, err)
 }
 
 // settled waits until every event on the topic messages has been delivered and
 // acknowledged, redelivery included.
 func (s *suite) settled() {
 	s.t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
-	defer func() { _ = client.Close() }()
 	var problem string
 	s.eventually(func() bool {
-		ctx := s.t.Context()
-		last, err := client.XRevRangeN(ctx, "messages", "+", "-", 1).Result()
+		last, err := s.broker.XRevRangeN(s.t.Context(), "messages", "+", "-", 1).Result()
 		if err != nil {
 			problem = err.Error()
 			return false
 		}
-		groups, err := client.XInfoGroups(ctx, "messages").Result()
-		if err != nil || len(groups) != 1 {
-			problem = fmt.Sprintf("consumer groups: %v, %v", groups, err)
+		group, err := s.group()
+		if err != nil {
+			problem = err.Error()
 			return false
 		}
-		problem = fmt.Sprintf("%d events are not acknowledged, last delivered %s of %s", groups[0].Pending, groups[0].LastDeliveredID, last[0].ID)
-		return groups[0].Pending == 0 && groups[0].LastDeliveredID == last[0].ID
+		problem = fmt.Sprintf("%d events are not acknowledged, last delivered %s of %s", group.Pending, group.LastDeliveredID, last[0].ID)
+		return group.Pending == 0 && group.LastDeliveredID == last[0].ID
 	}, func() string { return problem })
 }
 
@@ -376,14 +384,12 @@ func (s *suite) settled() {
 // read ahead, and not acknowledged.
 func (s *suite) pending(n int64) {
 	s.t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
-	defer func() { _ = client.Close() }()
-	var groups []redis.XInfoGroup
+	var group redis.XInfoGroup
 	var err error
 	s.eventually(func() bool {
-		groups, err = client.XInfoGroups(s.t.Context(), "messages").Result()
-		return err == nil && len(groups) == 1 && groups[0].Pending >= n
-	}, func() string { return fmt.Sprintf("fewer than %d events wait: %+v, %v", n, groups, err) })
+		group, err = s.group()
+		return err == nil && group.Pending >= n
+	}, func() string { return fmt.Sprintf("fewer than %d events wait: %+v, %v", n, group, err) })
 }
 
 func (s *suite) restart(p *stack.Process) {
