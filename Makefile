@@ -12,7 +12,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: ## Start the suite on this machine; Ctrl-C stops it
-	@$(GO) build -o $(BIN)/local ./tilt/local && exec $(BIN)/local
+	@$(GO) build -o $(BIN)/local ./services/local && exec $(BIN)/local
 
 test: prepare ## Run all tests: units, HTTP surface, charts, flows through real Dapr
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
@@ -20,7 +20,7 @@ test: prepare ## Run all tests: units, HTTP surface, charts, flows through real 
 	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
 
 bench: prepare ## Measure what exact counting costs, as ratios
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./tilt/flow
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./services/flow
 
 lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
@@ -76,7 +76,7 @@ build: ## Build the services into bin/
 	CGO_ENABLED=0 $(GO) build -tags nomsgpack -trimpath -ldflags "-s -w" -o $(BIN)/ ./services/chat ./services/analytics ./services/model
 
 prepare: # daprd, built with its progress in sight rather than inside a test
-	@$(GO) run ./tilt/local prepare
+	@$(GO) run ./services/local prepare
 
 $(BIN)/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	$(GO) -C .ci/tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -26,9 +26,9 @@ import (
 )
 
 // daprModule is the directory of the Dapr version that the suite is built and
-// tested with (tilt/daprd).
+// tested with (services/internal/stack/daprd).
 var daprModule = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "tilt", "daprd"), "mod", "download", "-json", "github.com/dapr/dapr").Output()
+	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "services", "internal", "stack", "daprd"), "mod", "download", "-json", "github.com/dapr/dapr").Output()
 	if err != nil {
 		return "", fmt.Errorf("downloading Dapr: %w\n%s", err, out)
 	}

@@ -24,7 +24,7 @@ func TestPins(t *testing.T) {
 
 	t.Run("Dapr is the same in the cluster as without one", func(t *testing.T) {
 		t.Parallel()
-		name := filepath.Join(repository, "tilt/daprd/go.mod")
+		name := filepath.Join(repository, "services/internal/stack/daprd/go.mod")
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -1,5 +1,5 @@
 // Dapr: the sidecar and the services of its control plane, at the version of
-// tilt/daprd.
+// services/internal/stack/daprd.
 //
 // The replace lines are those of the dapr module itself: a main module has to
 // repeat them.

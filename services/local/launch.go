@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 const readyTimeout = time.Minute

@@ -1,5 +1,5 @@
 // Package stack starts the suite without a cluster: chat and analytics with a
-// sidecar each, a Redis, and the offline model. The launcher (tilt/local) uses
+// sidecar each, a Redis, and the offline model. The launcher (services/local) uses
 // it for `make run`, and tests use it to stop, kill and restart each part.
 package stack
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -19,13 +20,18 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 // programs are what every suite runs, built once.
 var programs struct{ root, daprd, bin string }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		fmt.Println("-short: the flows need daprd, and are left out.")
+		return
+	}
 	code, err := prepare(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 // config is everything that the environment can set. Keys and passwords are

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"daca/services/internal/contract"
 )
 
 const component = `kind: Component
@@ -86,7 +88,7 @@ func TestRenderFails(t *testing.T) {
 func TestRenderOwnResources(t *testing.T) {
 	t.Parallel()
 	target := filepath.Join(t.TempDir(), "resources")
-	r := Rendering{Source: filepath.Join("..", "..", "components"), Target: target, RedisHost: "127.0.0.1:1", RedisPassword: "p", Suffix: "x1"}
+	r := Rendering{Source: filepath.Join("..", "..", "..", "components"), Target: target, RedisHost: "127.0.0.1:1", RedisPassword: "p", Suffix: "x1"}
 	if err := r.Render(); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +99,7 @@ func TestRenderOwnResources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range []string{ChatApp, AnalyticsApp} {
+	for _, id := range []string{contract.ChatApp, contract.AnalyticsApp} {
 		if !strings.Contains(string(rendered), "- "+id+"-x1\n") {
 			t.Errorf("pubsub.yaml is not scoped to %s-x1", id)
 		}

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 const deadline = 30 * time.Second

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 // TestReadme does what the README tells a newcomer to do: make run, then every

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"daca/services/internal/contract"
 )
 
 const appGrace = 25 * time.Second // longer than the services' own
@@ -64,9 +66,9 @@ type Service struct {
 // names of their own.
 func (s *Stack) Chat(o ServiceOptions) (*Service, error) {
 	o.Name = cmp.Or(o.Name, "chat")
-	id := appID(ChatApp, s.opts.Suffix)
+	id := appID(contract.ChatApp, s.opts.Suffix)
 	o.Env = slices.Concat([]string{
-		"ANALYTICS_APP_ID=" + appID(AnalyticsApp, s.opts.Suffix),
+		"ANALYTICS_APP_ID=" + appID(contract.AnalyticsApp, s.opts.Suffix),
 		"SPOOL_PATH=" + filepath.Join(s.opts.Dir, o.Name+"-spool.db"),
 	}, o.Env)
 	return s.service("chat", id, false, o)
@@ -75,7 +77,7 @@ func (s *Stack) Chat(o ServiceOptions) (*Service, error) {
 // Analytics returns one replica of the analytics service, not started yet.
 // Replicas need names of their own.
 func (s *Stack) Analytics(o ServiceOptions) (*Service, error) {
-	return s.service("analytics", appID(AnalyticsApp, s.opts.Suffix), true, o)
+	return s.service("analytics", appID(contract.AnalyticsApp, s.opts.Suffix), true, o)
 }
 
 // Model returns the offline model, which is not started yet.

@@ -27,7 +27,7 @@ type DaprdSource struct {
 }
 
 // Daprd returns the path of the sidecar's program at the version that
-// tilt/daprd/go.mod pins. The variable DAPRD_PATH names one to be used whatever
+// services/internal/stack/daprd/go.mod pins. The variable DAPRD_PATH names one to be used whatever
 // its version. Otherwise an installed one of that version is taken, else one
 // that was built before, else it is built, which takes minutes; progress is
 // told what is going on. Daprd must be called from inside the repository.
@@ -46,7 +46,7 @@ func Daprd(ctx context.Context, progress func(string)) (string, error) {
 	}
 	home, _ := os.UserHomeDir() // without one, there is none to look in
 	return DaprdSource{
-		Module: filepath.Join(root, "tilt", "daprd"), Override: os.Getenv("DAPRD_PATH"),
+		Module: filepath.Join(root, "services", "internal", "stack", "daprd"), Override: os.Getenv("DAPRD_PATH"),
 		Path: os.Getenv("PATH"), Home: home, Cache: filepath.Join(cache, "daca"), Go: "go",
 	}.Find(ctx, progress)
 }

@@ -13,7 +13,8 @@ import (
 	"syscall"
 	"testing"
 
-	"daca/tilt/stack"
+	"daca/services/internal/contract"
+	"daca/services/internal/stack"
 )
 
 // TestMain lets the test program stand in for the programs of the suite, when
@@ -48,7 +49,7 @@ func standIn(name string) error {
 	mux.HandleFunc("GET /env", answer(strings.Join(os.Environ(), "\n")))
 	mux.HandleFunc("GET /v1.0/healthz", answer(""))
 	mux.HandleFunc("GET /v1.0/healthz/outbound", answer(""))
-	if os.Getenv("STANDIN_LOST") == "" || !slices.Contains(os.Args, stack.ChatApp) {
+	if os.Getenv("STANDIN_LOST") == "" || !slices.Contains(os.Args, contract.ChatApp) {
 		mux.HandleFunc("GET /v1.0/invoke/analytics-service/method/healthz", answer(""))
 	}
 	port := os.Getenv("PORT")

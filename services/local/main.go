@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 func main() {

@@ -7,12 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-)
 
-// App ids of the services, as in components/ and in the services'
-const (
-	ChatApp      = "chat-service"
-	AnalyticsApp = "analytics-service"
+	"daca/services/internal/contract"
 )
 
 // ConfigurationFile is the Dapr resource that sidecars get by --config.
@@ -98,7 +94,7 @@ func (r Rendering) rename(text []byte) (renamed []byte, count int) {
 	if r.Suffix == "" {
 		return text, 0
 	}
-	id := regexp.MustCompile(`\b(?:` + ChatApp + `|` + AnalyticsApp + `)\b`)
+	id := regexp.MustCompile(`\b(?:` + contract.ChatApp + `|` + contract.AnalyticsApp + `)\b`)
 	return id.ReplaceAllFunc(text, func(match []byte) []byte {
 		count++
 		return []byte(appID(string(match), r.Suffix))

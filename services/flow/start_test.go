@@ -9,7 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"daca/tilt/stack"
+	"daca/services/internal/stack"
 )
 
 // TestServicesStartBeforeTheirSidecars holds that the order of starting does

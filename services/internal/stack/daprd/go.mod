@@ -4,7 +4,7 @@
 //
 // The replace lines are those of the dapr module itself: a main module has to
 // repeat them.
-module daca/tilt/daprd
+module daca/services/internal/stack/daprd
 
 go 1.26.5
 
