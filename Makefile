@@ -72,8 +72,15 @@ $(BIN)/tilt: tilt/tool/build tilt/tool/go.sum tilt/tool/page/build.mjs tilt/tool
 vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
 	$(BIN)/govulncheck ./...
 
-build: ## Build the services into bin/
-	CGO_ENABLED=0 $(GO) build -tags nomsgpack -trimpath -ldflags "-s -w" -o $(BIN)/ ./services/chat ./services/analytics ./services/model
+# Everything that compiles the services does it here: make run, the tests, Tilt,
+# and the images. OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set.
+OUT        ?= $(BIN)
+VERSION    ?=
+BUILDFLAGS ?= -trimpath
+build: ## Build the services into bin/, or into OUT
+	CGO_ENABLED=$(if $(filter -race,$(BUILDFLAGS)),1,0) $(GO) build $(BUILDFLAGS) -tags nomsgpack -o $(OUT)/ \
+	  -ldflags "-s -w $(if $(VERSION),-X daca/services/internal/serve.version=$(VERSION))" \
+	  ./services/chat ./services/analytics ./services/model
 
 prepare: # daprd, built with its progress in sight rather than inside a test
 	@$(GO) run ./services/local prepare

@@ -2,4 +2,4 @@
 
 package flow
 
-func raceFlags() []string { return nil }
+const raceFlag = ""

@@ -2,5 +2,5 @@
 
 package flow
 
-// raceFlags makes the programs under test report races when the tests do.
-func raceFlags() []string { return []string{"-race"} }
+// raceFlag makes the programs under test report races when the tests do.
+const raceFlag = "-race"

@@ -6,12 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"daca/services/flow/walk"
 	"daca/services/internal/stack"
 )
 
@@ -37,7 +37,7 @@ func TestReadme(t *testing.T) {
 	stop := makeRun(t, env)
 
 	local := strings.NewReplacer("localhost:8000", fmt.Sprint("localhost:", ports[0]), "localhost:8001", fmt.Sprint("localhost:", ports[1]), "localhost:3500", fmt.Sprint("localhost:", ports[3]))
-	commands := consoleCommands(string(readme))
+	commands := walk.Commands(string(readme), "console")
 	if len(commands) < 15 {
 		t.Errorf("the README has %d commands; are its console blocks still found?", len(commands))
 	}
@@ -45,15 +45,15 @@ func TestReadme(t *testing.T) {
 		var got string
 		deadline := time.Now().Add(30 * time.Second)
 		for {
-			out, err := exec.CommandContext(t.Context(), "sh", "-c", local.Replace(c.line)).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), "sh", "-c", local.Replace(c.Line)).CombinedOutput()
 			got = strings.TrimSpace(string(out))
 			// Counts are eventual; what only reads is asked again.
-			if err == nil && mask(got) == mask(c.want) || strings.Contains(c.line, "-X POST") || time.Now().After(deadline) {
+			if err == nil && walk.Same(got, c.Want) || strings.Contains(c.Line, "-X POST") || time.Now().After(deadline) {
 				break
 			}
 		}
-		if mask(got) != mask(c.want) {
-			t.Errorf("$ %s\n got %s\nwant %s", c.line, got, c.want)
+		if !walk.Same(got, c.Want) {
+			t.Errorf("$ %s\n got %s\nwant %s", c.Line, got, c.Want)
 		}
 	}
 	stop()
@@ -102,29 +102,4 @@ func makeRun(t *testing.T, env []string) (stop func()) {
 			t.Error("make run does not say that everything is stopped")
 		}
 	}
-}
-
-type consoleCommand struct{ line, want string }
-
-// consoleCommands finds the lines that start with "$ " in console blocks, and
-// what is shown as their output.
-func consoleCommands(markdown string) []consoleCommand {
-	var commands []consoleCommand
-	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(markdown, -1) {
-		for line := range strings.Lines(block[1]) {
-			if command, ok := strings.CutPrefix(line, "$ "); ok {
-				commands = append(commands, consoleCommand{line: strings.TrimSpace(command)})
-			} else {
-				last := &commands[len(commands)-1]
-				last.want = strings.TrimSpace(last.want + "\n" + strings.TrimSpace(line))
-			}
-		}
-	}
-	return commands
-}
-
-// mask hides what differs from one time to the next.
-func mask(s string) string {
-	s = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z| UTC)`).ReplaceAllString(s, "TIME")
-	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(s, "UUID")
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"daca/services/internal/stack"
+	"daca/services/local/repository"
 )
 
 // programs are what every suite runs, built once.
@@ -42,14 +43,11 @@ func TestMain(m *testing.M) {
 
 func prepare(m *testing.M) (int, error) {
 	ctx := context.Background()
-	root, err := stack.Root(".")
-	if abs, absErr := filepath.Abs("."); err != nil && absErr == nil {
-		root, err = stack.Root(abs)
-	}
+	root, err := repository.Root(".")
 	if err != nil {
 		return 0, err
 	}
-	daprd, err := stack.Daprd(ctx, func(line string) { fmt.Fprintln(os.Stderr, line) })
+	daprd, err := stack.Daprd(ctx, root, func(line string) { fmt.Fprintln(os.Stderr, line) })
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +56,7 @@ func prepare(m *testing.M) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = os.RemoveAll(bin) }()
-	if err := stack.Build(ctx, root, bin, raceFlags()...); err != nil {
+	if err := repository.BuildServices(ctx, root, bin, "BUILDFLAGS="+raceFlag); err != nil {
 		return 0, err
 	}
 	programs.root, programs.daprd, programs.bin = root, daprd, bin

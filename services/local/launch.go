@@ -10,7 +10,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"daca/services/internal/stack"
+	"daca/services/local/steps"
 )
 
 const readyTimeout = time.Minute
@@ -20,7 +23,7 @@ const readyTimeout = time.Minute
 type launcher struct {
 	cfg        config
 	environ    []string
-	term       *terminal
+	term       *steps.Terminal
 	components string
 	bin        string
 	daprd      func(ctx context.Context, progress func(string)) (string, error)
@@ -41,12 +44,12 @@ func (l launcher) launch(ctx context.Context) error {
 	begin := time.Now()
 	var s suite
 	defer l.stop(ctx, &s)
-	l.term.print("Starting the suite on this machine.\n")
-	err := l.term.step(ctx, "Ports are free", func(ctx context.Context, _ func(string)) error { return l.cfg.checkFree(ctx) })
+	l.term.Print("Starting the suite on this machine.\n")
+	err := l.term.Step(ctx, "Ports are free", func(ctx context.Context, _ func(string)) error { return l.cfg.checkFree(ctx) })
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	unlock, err := l.lock(ctx)
+	unlock, err := l.lock()
 	if err != nil {
 		return err
 	}
@@ -62,9 +65,9 @@ func (l launcher) launch(ctx context.Context) error {
 	if lost != nil && !errors.Is(lost, context.DeadlineExceeded) {
 		return unlessStopped(ctx, lost)
 	}
-	l.term.print(l.cfg.banner(time.Since(begin)))
+	l.term.Print(l.cfg.banner(time.Since(begin)))
 	if lost != nil {
-		l.term.print(noDiscovery(lost))
+		l.term.Print(noDiscovery(lost))
 	}
 	return s.stack.Watch(ctx)
 }
@@ -79,20 +82,24 @@ func unlessStopped(ctx context.Context, err error) error {
 }
 
 // lock makes sure that no other launcher uses the directory.
-func (l launcher) lock(ctx context.Context) (unlock func(), err error) {
+func (l launcher) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(l.cfg.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("DACA_DIR: %w", err)
 	}
-	unlock, err = stack.Lock(ctx, filepath.Join(l.cfg.Dir, "lock"), nil)
-	if errors.Is(err, stack.ErrLocked) {
+	lock := flock.New(filepath.Join(l.cfg.Dir, "lock"))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("DACA_DIR: locking the directory: %w", err)
+	}
+	if !locked {
 		return nil, fmt.Errorf("another suite runs with the directory %s; stop it, or set DACA_DIR to another directory", l.cfg.Dir)
 	}
-	return unlock, err
+	return func() { _ = lock.Unlock() }, nil
 }
 
 // sidecarProgram finds daprd or builds it.
 func (l launcher) sidecarProgram(ctx context.Context) (daprd string, err error) {
-	err = l.term.step(ctx, "Sidecar program (daprd) is there", func(ctx context.Context, progress func(string)) error {
+	err = l.term.Step(ctx, "Sidecar program (daprd) is there", func(ctx context.Context, progress func(string)) error {
 		daprd, err = l.daprd(ctx, progress)
 		return err
 	})
@@ -105,7 +112,7 @@ func (l launcher) programs(ctx context.Context) (daprd string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return daprd, l.term.step(ctx, "Services are built", func(ctx context.Context, progress func(string)) error {
+	return daprd, l.term.Step(ctx, "Services are built", func(ctx context.Context, progress func(string)) error {
 		progress("building the services")
 		return l.build(ctx)
 	})
@@ -129,7 +136,7 @@ func (l launcher) start(ctx context.Context, daprd string, s *suite) error {
 		Daprd: daprd, Bin: l.bin, Components: l.components, Dir: l.cfg.Dir,
 		RedisAddr: addr, RedisPassword: l.cfg.RedisPassword,
 		Env: stack.BaseEnv(l.environ), LogLevel: l.cfg.LogLevel, DaprLogLevel: l.cfg.DaprLogLevel,
-		Output: stack.NewOutput(l.term, l.term.tty && l.cfg.NoColour == ""),
+		Output: stack.NewOutput(l.term, l.term.Interactive() && l.cfg.NoColour == ""),
 	})
 	if err != nil {
 		return err
@@ -158,7 +165,7 @@ func (l launcher) up(ctx context.Context, done string, service *stack.Service, e
 	if err != nil {
 		return err
 	}
-	return l.term.step(ctx, done, func(ctx context.Context, progress func(string)) error {
+	return l.term.Step(ctx, done, func(ctx context.Context, progress func(string)) error {
 		progress("starting " + service.App.Name())
 		if err := service.Start(ctx); err != nil {
 			return err
@@ -175,7 +182,7 @@ func (l launcher) up(ctx context.Context, done string, service *stack.Service, e
 // discover asks for analytics through chat's sidecar. It fails with
 // context.DeadlineExceeded if the two do not find each other.
 func (l launcher) discover(ctx context.Context, s suite) error {
-	return l.term.step(ctx, "Sidecars find each other", func(ctx context.Context, progress func(string)) error {
+	return l.term.Step(ctx, "Sidecars find each other", func(ctx context.Context, progress func(string)) error {
 		progress("waiting until the sidecars find each other")
 		ctx, cancel := context.WithTimeout(ctx, l.discovery)
 		defer cancel()
@@ -186,16 +193,16 @@ func (l launcher) discover(ctx context.Context, s suite) error {
 // stop stops what was started, in order. A Ctrl-C while it waits kills the rest.
 func (l launcher) stop(ctx context.Context, s *suite) {
 	if s.stack == nil && ctx.Err() != nil {
-		l.term.print("Stopped.")
+		l.term.Print("Stopped.")
 	}
 	impatient, done := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer done()
 	if s.stack != nil {
-		l.term.print("\nStopping; Ctrl-C again stops at once.")
+		l.term.Print("\nStopping; Ctrl-C again stops at once.")
 		if err := s.stack.Close(impatient); err != nil {
-			l.term.print("Not stopped in good order: " + err.Error())
+			l.term.Print("Not stopped in good order: " + err.Error())
 		}
-		l.term.print("Everything is stopped.")
+		l.term.Print("Everything is stopped.")
 	}
 	if s.redis != nil {
 		_ = s.redis.Stop(impatient)

@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
+
 	"daca/services/internal/stack"
+	"daca/services/local/steps"
 )
 
 const deadline = 30 * time.Second
@@ -95,7 +98,7 @@ func setup(t *testing.T, environ ...string) *trial {
 		screen: out,
 		ended:  make(chan error, 1),
 		launcher: launcher{
-			cfg: cfg, environ: environ, term: newTerminal(out, false), bin: bin,
+			cfg: cfg, environ: environ, term: steps.New(out), bin: bin,
 			components: filepath.Join("..", "..", "components"),
 			daprd:      func(context.Context, func(string)) (string, error) { return filepath.Join(bin, "daprd"), nil },
 			build:      func(context.Context) error { return nil },
@@ -257,11 +260,11 @@ func TestLaunchRefuses(t *testing.T) {
 	t.Run("the directory of another suite", func(t *testing.T) {
 		t.Parallel()
 		tr := setup(t)
-		unlock, err := stack.Lock(t.Context(), filepath.Join(tr.cfg.Dir, "lock"), nil)
-		if err != nil {
-			t.Fatal(err)
+		lock := flock.New(filepath.Join(tr.cfg.Dir, "lock"))
+		if locked, err := lock.TryLock(); err != nil || !locked {
+			t.Fatal(locked, err)
 		}
-		defer unlock()
+		defer func() { _ = lock.Unlock() }()
 		if err := tr.launch(t.Context()); err == nil || !strings.Contains(err.Error(), "set DACA_DIR") {
 			t.Errorf("got %v", err)
 		}

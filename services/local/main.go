@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"daca/services/internal/stack"
+	"daca/services/local/repository"
+	"daca/services/local/steps"
 )
 
 func main() {
@@ -41,11 +43,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return fmt.Errorf("looking for the repository: %w", err)
-	}
-	root, err := stack.Root(wd)
+	root, err := repository.Root(".")
 	if err != nil {
 		return err
 	}
@@ -56,12 +54,14 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	l := launcher{
 		cfg:        cfg,
 		environ:    environ,
-		term:       newTerminal(stdout, isTerminal(stdout)),
+		term:       steps.New(stdout),
 		components: filepath.Join(root, "components"),
 		bin:        bin,
-		daprd:      stack.Daprd,
-		build:      func(ctx context.Context) error { return stack.Build(ctx, root, bin) },
-		discovery:  10 * time.Second,
+		daprd: func(ctx context.Context, progress func(string)) (string, error) {
+			return stack.Daprd(ctx, root, progress)
+		},
+		build:     func(ctx context.Context) error { return repository.BuildServices(ctx, root, bin) },
+		discovery: 10 * time.Second,
 	}
 	if len(args) > 0 {
 		_, err := l.sidecarProgram(ctx)

@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"daca/services/internal/contract"
-	"daca/services/internal/stack"
 )
 
 // TestMain lets the test program stand in for the programs of the suite, when

@@ -97,7 +97,7 @@ func TestEmbeddedRedisBehindDapr(t *testing.T) {
 // refuses the first delivery.
 func startSidecar(t *testing.T, deliveries chan<- string) (url string, redis *EmbeddedRedis) {
 	t.Helper()
-	daprd, err := Daprd(t.Context(), func(string) {})
+	daprd, err := Daprd(t.Context(), filepath.Join("..", "..", ".."), func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

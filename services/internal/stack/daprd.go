@@ -26,20 +26,12 @@ type DaprdSource struct {
 	Go       string // the go command
 }
 
-// Daprd returns the path of the sidecar's program at the version that
-// services/internal/stack/daprd/go.mod pins. The variable DAPRD_PATH names one to be used whatever
-// its version. Otherwise an installed one of that version is taken, else one
-// that was built before, else it is built, which takes minutes; progress is
-// told what is going on. Daprd must be called from inside the repository.
-func Daprd(ctx context.Context, progress func(string)) (string, error) {
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("looking for daprd: %w", err)
-	}
-	root, err := Root(wd)
-	if err != nil {
-		return "", fmt.Errorf("looking for daprd: %w", err)
-	}
+// Daprd returns the path of the sidecar's program at the version that the module
+// in services/internal/stack/daprd of the repository at root pins. The variable
+// DAPRD_PATH names one to be used whatever its version. Otherwise Daprd takes an
+// installed one of that version, or one that it built before. Failing that, it
+// builds one, which takes minutes; progress receives what is going on.
+func Daprd(ctx context.Context, root string, progress func(string)) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("looking for daprd: %w", err)

@@ -8,9 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
+	"time"
+
+	"github.com/gofrs/flock"
 )
+
+// lockInterval is how often a process that waits tries again.
+const lockInterval = 500 * time.Millisecond
 
 // build compiles daprd to the path. Builds of several processes take turns, and
 // the program appears whole or not at all.
@@ -23,11 +30,16 @@ func (s DaprdSource) build(ctx context.Context, version, path string, progress f
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return failed(err)
 	}
-	unlock, err := Lock(ctx, path+".lock", func() { progress("waiting for another process that builds daprd " + version) })
-	if err != nil {
-		return failed(err)
+	lock := flock.New(path + ".lock")
+	locked, err := lock.TryLock()
+	if err == nil && !locked {
+		progress("waiting for another process that builds daprd " + version)
+		_, err = lock.TryLockContext(ctx, lockInterval)
 	}
-	defer unlock()
+	if err != nil {
+		return failed(fmt.Errorf("locking %s: %w", lock.Path(), err))
+	}
+	defer func() { _ = lock.Unlock() }()
 	if found, err := versionOf(ctx, path); err == nil && found == version {
 		return nil
 	}
@@ -88,4 +100,12 @@ func buildOutput(cmd *exec.Cmd, version string, progress func(string)) ([]string
 	_ = writer.Close()
 	<-read
 	return last.lines(), err
+}
+
+// runLocked runs a command that has ownGroup. Linux ties the death signal to
+// the thread that forks, so that thread has to stay.
+func runLocked(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return cmd.Run()
 }

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -145,22 +144,4 @@ func TestDaprdLookup(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
-}
-
-func TestLock(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := Lock(t.Context(), path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Lock(t.Context(), path, nil); !errors.Is(err, ErrLocked) {
-		t.Errorf("taking it twice: %v", err)
-	}
-	waited := false
-	second, err := Lock(t.Context(), path, func() { waited = true; unlock() })
-	if err != nil || !waited {
-		t.Fatalf("waited %t, %v", waited, err)
-	}
-	second()
 }
