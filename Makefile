@@ -1,20 +1,26 @@
 # `make` lists the targets. Everything they need beyond Go and make is built
-# from Go modules; where a C compiler is missing, tests run without -race.
+# from Go modules. Without a C compiler, tests run without -race.
 GO        ?= go
 BIN       := $(CURDIR)/bin
 TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint cluster cluster-down e2e tools push sbom bin/cluster tilt tilt-up tilt-ci vuln build prepare clean
+.PHONY: help run unit test bench lint fmt tidy vuln check hooks build prepare clean \
+        cluster cluster-down e2e tools push sbom version bin/cluster tilt tilt-up tilt-ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
+# --- On this machine
+
 run: ## Start the suite on this machine; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/local ./services/local && exec $(BIN)/local
 
-test: prepare ## Run all tests: units, HTTP surface, charts, flows through real Dapr
+unit: ## Run the unit tests, in seconds
+	$(GO) test -short $(TESTFLAGS) ./...
+
+test: prepare ## Run all tests but those on a cluster: units, charts, flows through real Dapr
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
@@ -22,11 +28,49 @@ test: prepare ## Run all tests: units, HTTP surface, charts, flows through real 
 bench: prepare ## Measure what exact counting costs, as ratios
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./services/flow
 
+# make run, the flows, Tilt and the images all compile the services by this
+# target. OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set.
+OUT        ?= $(BIN)
+VERSION    ?=
+BUILDFLAGS ?= -trimpath
+build: ## Compile the services into bin/, or into OUT
+	CGO_ENABLED=$(if $(filter -race,$(BUILDFLAGS)),1,0) $(GO) build $(BUILDFLAGS) -tags nomsgpack -o $(OUT)/ \
+	  -ldflags "-s -w $(if $(VERSION),-X daca/services/internal/serve.version=$(VERSION))" \
+	  ./services/chat ./services/analytics ./services/model
+
+prepare: # builds daprd with its progress in sight, rather than inside a test
+	@$(GO) run ./services/local prepare
+
+clean: ## Remove what was built, and the state of make run
+	rm -rf $(BIN) .daca
+
+# --- The code
+
+check: ## Run all that has to pass before a change lands (.ci/run)
+	@.ci/run
+
 lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd k8s && $(BIN)/golangci-lint run --config ../.golangci.yaml --build-tags e2e ./...
 
-cluster: bin/cluster ## A kind cluster with Dapr and the suite, also where no registry is in reach
+fmt: $(BIN)/golangci-lint ## Format the code
+	$(BIN)/golangci-lint fmt ./...
+	cd k8s && $(BIN)/golangci-lint fmt --config ../.golangci.yaml ./...
+
+tidy: ## Tidy the go.mod of every module
+	@for module in $$(git ls-files 'go.mod' '*/go.mod'); do \
+	  echo "$${module%go.mod}"; $(GO) -C "$$(dirname "$$module")" mod tidy || exit 1; \
+	done
+
+vuln: $(BIN)/govulncheck ## Look for known vulnerabilities in the dependencies
+	$(BIN)/govulncheck ./...
+
+hooks: ## Have git check the code of this clone before each push
+	git config core.hooksPath .ci/hooks
+
+# --- On Kubernetes
+
+cluster: bin/cluster ## Create a kind cluster with Dapr and the suite
 	@$(BIN)/cluster up
 
 cluster-down: bin/cluster ## Remove that cluster
@@ -37,6 +81,25 @@ e2e: bin/cluster ## Run the end-to-end tests on the cluster; E2E_KEEP=1 keeps on
 
 tools: bin/cluster ## Build helm and kubectl into bin/, at the versions of the cluster
 	@$(BIN)/cluster tools
+
+bin/cluster: # go build knows whether there is anything to do
+	@$(GO) -C k8s build -o $(BIN)/cluster ./cluster
+
+# An installed tilt is used; without one it is built, which takes some minutes.
+TILT    := $(shell command -v tilt 2>/dev/null || echo $(BIN)/tilt)
+CONTEXT := kind-$(or $(CLUSTER_NAME),daca)
+
+tilt: $(TILT) ## Build Tilt, unless one is installed
+	@$(TILT) version
+
+tilt-up: tools $(TILT) ## Run the suite on the kind cluster with Tilt, rebuilt as you edit
+	@$(BIN)/cluster create && exec $(TILT) up --context $(CONTEXT)
+
+tilt-ci: tools $(TILT) ## Run tilt ci, and check that an edit arrives in the cluster
+	@$(GO) build -o $(BIN)/loop ./tilt/loop
+	@$(BIN)/cluster create && exec $(BIN)/loop ci -tilt $(TILT) -kubectl $(BIN)/kubectl -context $(CONTEXT)
+
+# --- Releases
 
 push: bin/cluster ## Build the images for amd64 and arm64, and push them to REGISTRY
 	$(if $(REGISTRY),,$(error Which registry? make push REGISTRY=registry.example.com/team))
@@ -49,41 +112,12 @@ sbom: $(BIN)/cyclonedx-gomod ## List what the programs are made of, as CycloneDX
 	    -main services/$$service -output $(BIN)/sbom/$$service.cdx.json . || exit 1; \
 	done
 
-bin/cluster: # go build knows whether there is anything to do
-	@$(GO) -C k8s build -o $(BIN)/cluster ./cluster
+version: ## Raise the version everywhere: make version V=0.2.0
+	$(if $(V),,$(error Which version? make version V=0.2.0))
+	@.ci/version $(V)
+	UPDATE_GOLDEN=1 $(GO) -C k8s test -count=1 ./charts
 
-# An installed tilt is used; without one it is built, which takes some minutes.
-TILT    := $(shell command -v tilt 2>/dev/null || echo $(BIN)/tilt)
-CONTEXT := kind-$(or $(CLUSTER_NAME),daca)
-
-tilt: $(TILT) ## Build Tilt, unless one is installed
-	@$(TILT) version
-
-tilt-up: tools $(TILT) ## The suite on the kind cluster with Tilt, rebuilt as you edit
-	@$(BIN)/cluster create && exec $(TILT) up --context $(CONTEXT)
-
-tilt-ci: tools $(TILT) ## Run tilt ci, and measure how long edits take to be served
-	@$(GO) build -o $(BIN)/loop ./tilt/loop
-	@$(BIN)/cluster create && exec $(BIN)/loop ci -tilt $(TILT) -kubectl $(BIN)/kubectl -context $(CONTEXT)
-
-$(BIN)/tilt: tilt/tool/build tilt/tool/go.sum tilt/tool/page/build.mjs tilt/tool/page/package-lock.json
-	@GO=$(GO) tilt/tool/build $@
-
-vuln: $(BIN)/govulncheck ## Check the dependencies for known vulnerabilities
-	$(BIN)/govulncheck ./...
-
-# Everything that compiles the services does it here: make run, the tests, Tilt,
-# and the images. OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set.
-OUT        ?= $(BIN)
-VERSION    ?=
-BUILDFLAGS ?= -trimpath
-build: ## Build the services into bin/, or into OUT
-	CGO_ENABLED=$(if $(filter -race,$(BUILDFLAGS)),1,0) $(GO) build $(BUILDFLAGS) -tags nomsgpack -o $(OUT)/ \
-	  -ldflags "-s -w $(if $(VERSION),-X daca/services/internal/serve.version=$(VERSION))" \
-	  ./services/chat ./services/analytics ./services/model
-
-prepare: # daprd, built with its progress in sight rather than inside a test
-	@$(GO) run ./services/local prepare
+# --- Tools, each pinned by a module of its own
 
 $(BIN)/golangci-lint: .ci/tools/go.mod .ci/tools/go.sum
 	$(GO) -C .ci/tools build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
@@ -94,5 +128,5 @@ $(BIN)/govulncheck: .ci/tools/go.mod .ci/tools/go.sum
 $(BIN)/cyclonedx-gomod: .ci/sbom/go.mod .ci/sbom/go.sum
 	$(GO) -C .ci/sbom build -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
-clean: ## Remove what was built and the state of make run
-	rm -rf $(BIN) .daca
+$(BIN)/tilt: tilt/tool/build tilt/tool/go.sum tilt/tool/page/build.mjs tilt/tool/page/package-lock.json
+	@GO=$(GO) tilt/tool/build $@
