@@ -1,8 +1,6 @@
 package charts
 
 import (
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -220,36 +218,4 @@ func checkReferences(t *testing.T, r release) {
 			}
 		}
 	}
-}
-
-// The sibling charts share every template but those that are about one of them.
-func TestSiblingChartsDoNotDriftApart(t *testing.T) {
-	t.Parallel()
-	own := []string{"NOTES.txt", "_chat.tpl", "_analytics.tpl", "statefulset.yaml", "deployment.yaml", "secret.yaml"}
-	templates := func(chart string) map[string]string {
-		files := map[string]string{}
-		for _, f := range load(t, chart).Templates {
-			if name := strings.TrimPrefix(f.Name, "templates/"); !slices.Contains(own, name) {
-				files[name] = string(f.Data)
-			}
-		}
-		return files
-	}
-	shared := templates("chat")
-	if len(shared) < 10 {
-		t.Errorf("the charts share %d templates only", len(shared))
-	}
-	if diff := cmp.Diff(shared, templates("analytics")); diff != "" {
-		t.Errorf("charts/chat and charts/analytics differ (-chat +analytics):\n%s", diff)
-	}
-}
-
-// file reads a file of charts/.
-func file(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "charts", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -10,27 +10,41 @@ import (
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 )
 
-// Load reads the chart of that name from dir. The umbrella gets its
-// dependencies, the sibling charts, as helm --dependency-update would give them.
+// Load reads the chart dir/name with its dependencies, which have to be charts
+// of the repository. The result is what Helm installs after
+// "helm dependency update", but Load writes nothing to dir, and ignores what an
+// earlier update has written there.
 func Load(dir, name string) (*chart.Chart, error) {
-	c, err := loader.LoadDir(filepath.Join(dir, name))
+	c, err := loadAlone(filepath.Join(dir, name))
 	if err != nil {
-		return nil, fmt.Errorf("reading chart %s: %w", name, err)
+		return nil, err
 	}
-	c.SetDependencies()
 	for _, dependency := range c.Metadata.Dependencies {
 		path, ok := strings.CutPrefix(dependency.Repository, "file://")
 		if !ok {
-			return nil, fmt.Errorf("chart %s depends on %s of %s, which is not in the repository", name, dependency.Name, dependency.Repository)
+			return nil, fmt.Errorf("chart %s depends on %s of %s, which is not in the repository",
+				name, dependency.Name, dependency.Repository)
 		}
-		d, err := loader.LoadDir(filepath.Join(dir, name, path))
+		d, err := loadAlone(filepath.Join(dir, name, path))
 		if err != nil {
-			return nil, fmt.Errorf("reading chart %s: %w", dependency.Name, err)
+			return nil, err
 		}
 		if d.Metadata.Version != dependency.Version {
-			return nil, fmt.Errorf("chart %s depends on version %s of %s, which is at %s", name, dependency.Version, dependency.Name, d.Metadata.Version)
+			return nil, fmt.Errorf("chart %s depends on version %s of %s, which is at %s",
+				name, dependency.Version, dependency.Name, d.Metadata.Version)
 		}
 		c.AddDependency(d)
 	}
+	return c, nil
+}
+
+// loadAlone reads a chart without its dependencies: Helm does not fetch the
+// dependencies of a dependency either.
+func loadAlone(dir string) (*chart.Chart, error) {
+	c, err := loader.LoadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading the chart in %s: %w", dir, err)
+	}
+	c.SetDependencies()
 	return c, nil
 }

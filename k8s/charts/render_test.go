@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,6 +26,9 @@ const (
 	releaseName      = "daca"
 	releaseNamespace = "suite"
 )
+
+// directory has the charts of the repository.
+const directory = "../../charts"
 
 // withDapr are the API versions of a cluster that has Dapr.
 func withDapr() common.VersionSet {
@@ -78,7 +82,7 @@ func (r release) has(kind, name string) bool {
 // load reads a chart of the repository.
 func load(t *testing.T, name string) *chart.Chart {
 	t.Helper()
-	c, err := Load(filepath.Join("..", "..", "charts"), name)
+	c, err := Load(directory, name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,4 +185,14 @@ func withoutComments(text []byte) []byte {
 		}
 	}
 	return bytes.Join(out, nil)
+}
+
+// file reads a file of charts/.
+func file(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(directory, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -131,3 +131,11 @@ spec:
   priorityClassName: {{ . }}
   {{- end }}
 {{- end }}
+
+{{- /*
+Prints a value for an environment variable. Helm reads every number as a float,
+and would print 1048576 as 1.048576e+06.
+*/ -}}
+{{- define "service.text" -}}
+{{- if kindIs "float64" . }}{{ int64 . | quote }}{{ else }}{{ . | toString | quote }}{{ end }}
+{{- end }}
