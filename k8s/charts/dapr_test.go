@@ -1,13 +1,10 @@
 package charts
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -15,93 +12,10 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
-	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
-	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/yaml"
 )
-
-// daprModule is the directory of the Dapr version that the suite is built and
-// tested with (services/internal/stack/daprd).
-var daprModule = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "services", "internal", "stack", "daprd"), "mod", "download", "-json", "github.com/dapr/dapr").Output()
-	if err != nil {
-		return "", fmt.Errorf("downloading Dapr: %w\n%s", err, out)
-	}
-	var module struct{ Dir string }
-	err = json.Unmarshal(out, &module)
-	return module.Dir, err
-})
-
-// daprCRDs are the schemas of that version, by apiVersion and kind.
-var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps, error) {
-	module, err := daprModule()
-	if err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(module, "charts", "dapr", "crds", "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no CRDs in the module of Dapr at %s: %w", module, err)
-	}
-	schemas := map[string]*apiextensions.JSONSchemaProps{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var crd apiextensionsv1.CustomResourceDefinition
-		if err := yaml.Unmarshal(text, &crd); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		for _, v := range crd.Spec.Versions {
-			var props apiextensions.JSONSchemaProps
-			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(v.Schema.OpenAPIV3Schema, &props, nil); err != nil {
-				return nil, fmt.Errorf("%s: %w", file, err)
-			}
-			schemas[crd.Spec.Group+"/"+v.Name+" "+crd.Spec.Names.Kind] = &props
-		}
-	}
-	return schemas, nil
-})
-
-// validateDapr validates the manifest as the API server does with Dapr's CRDs;
-// a field that the server would drop is an error too.
-func validateDapr(t *testing.T, o object) {
-	t.Helper()
-	schemas, err := daprCRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var content map[string]any
-	if err := yaml.UnmarshalStrict(o.text, &content); err != nil {
-		t.Errorf("%s: %v", o, err)
-		return
-	}
-	props, ok := schemas[fmt.Sprint(content["apiVersion"], " ", content["kind"])]
-	if !ok {
-		t.Errorf("%s: this Dapr has no %v %v", o, content["apiVersion"], content["kind"])
-		return
-	}
-	validator, _, err := validation.NewSchemaValidator(props)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, err := range validation.ValidateCustomResource(nil, content, validator) {
-		t.Errorf("%s: %v", o, err)
-	}
-	structural, err := schema.NewStructural(props)
-	if err != nil {
-		t.Fatal(err)
-	}
-	unknown := pruning.PruneWithOptions(content, structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
-	if len(unknown) > 0 {
-		t.Errorf("%s: the cluster would drop %v", o, unknown)
-	}
-}
 
 // The same resources serve on a laptop and in a cluster. What may differ is
 // where Redis is, how it is logged in to, and who may invoke whom.
@@ -154,62 +68,6 @@ func comparable(t *testing.T, o object) map[string]any {
 		}
 	}
 	return content
-}
-
-func TestComponentsReachRedis(t *testing.T) {
-	t.Parallel()
-	type item struct {
-		Name         string `json:"name"`
-		Value        string `json:"value,omitempty"`
-		SecretKeyRef struct {
-			Name string `json:"name"`
-			Key  string `json:"key"`
-		} `json:"secretKeyRef,omitzero"`
-	}
-	type component struct {
-		Spec struct {
-			Metadata []item `json:"metadata"`
-		} `json:"spec"`
-	}
-	secret := func(name, key string) item {
-		i := item{Name: "redisPassword"}
-		i.SecretKeyRef.Name, i.SecretKeyRef.Key = name, key
-		return i
-	}
-	for name, tc := range map[string]struct {
-		values string
-		want   []item
-	}{
-		"the one of the chart": {"", []item{
-			{Name: "redisHost", Value: "daca-redis:6379"}, secret("daca-redis", "redis-password")}},
-		"the one of the chart with a password of ours": {"redis: {auth: {existingSecret: mine, existingSecretKey: pw}}", []item{
-			{Name: "redisHost", Value: "daca-redis:6379"}, secret("mine", "pw")}},
-		"another with TLS and a user": {externalRedis, []item{
-			{Name: "redisHost", Value: "redis.example.com:6380"}, secret("mine", "pw"),
-			{Name: "redisUsername", Value: "daca"}, {Name: "redisDB", Value: "3"}, {Name: "enableTLS", Value: "true"}}},
-		"another with a password in the values": {"redis: {enabled: false, host: 'redis:6379', auth: {password: s3cret}}", []item{
-			{Name: "redisHost", Value: "redis:6379"}, secret("daca-redis", "redis-password")}},
-		"another without a password": {"redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}", []item{
-			{Name: "redisHost", Value: "redis:6379"}, {Name: "redisPassword"}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := render(t, "daca", tc.values)
-			for _, name := range []string{"statestore", "pubsub"} {
-				var c component
-				for _, o := range r.objects {
-					if o.Kind == "Component" && o.Metadata.Name == name {
-						if err := yaml.Unmarshal(o.text, &c); err != nil {
-							t.Fatal(err)
-						}
-					}
-				}
-				if diff := cmp.Diff(tc.want, c.Spec.Metadata[:min(len(tc.want), len(c.Spec.Metadata))]); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", name, diff)
-				}
-			}
-		})
-	}
 }
 
 // The sidecars find each other, and their Configuration, by these names.
@@ -303,18 +161,4 @@ func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
 			t.Errorf("pods in %s are asked about: %t; want %t", name, got, want)
 		}
 	}
-}
-
-// injectorAnnotations is the source file that lists them.
-func injectorAnnotations(t *testing.T) string {
-	t.Helper()
-	module, err := daprModule()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(module, "pkg", "injector", "annotations", "annotations.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/yaml"
 )
 
 // cluster answers lookups from the Secrets that it has, and has the namespace.
@@ -105,6 +107,62 @@ func TestRedisKeepsWhatItAcknowledges(t *testing.T) {
 	}
 	if len(redis.VolumeClaimTemplates) != 1 || redis.Template.Spec.Containers[0].VolumeMounts[0].MountPath != "/data" {
 		t.Errorf("volumes %v", redis.VolumeClaimTemplates)
+	}
+}
+
+func TestComponentsReachRedis(t *testing.T) {
+	t.Parallel()
+	type item struct {
+		Name         string `json:"name"`
+		Value        string `json:"value,omitempty"`
+		SecretKeyRef struct {
+			Name string `json:"name"`
+			Key  string `json:"key"`
+		} `json:"secretKeyRef,omitzero"`
+	}
+	type component struct {
+		Spec struct {
+			Metadata []item `json:"metadata"`
+		} `json:"spec"`
+	}
+	secret := func(name, key string) item {
+		i := item{Name: "redisPassword"}
+		i.SecretKeyRef.Name, i.SecretKeyRef.Key = name, key
+		return i
+	}
+	for name, tc := range map[string]struct {
+		values string
+		want   []item
+	}{
+		"the one of the chart": {"", []item{
+			{Name: "redisHost", Value: "daca-redis:6379"}, secret("daca-redis", "redis-password")}},
+		"the one of the chart with a password of ours": {"redis: {auth: {existingSecret: mine, existingSecretKey: pw}}", []item{
+			{Name: "redisHost", Value: "daca-redis:6379"}, secret("mine", "pw")}},
+		"another with TLS and a user": {externalRedis, []item{
+			{Name: "redisHost", Value: "redis.example.com:6380"}, secret("mine", "pw"),
+			{Name: "redisUsername", Value: "daca"}, {Name: "redisDB", Value: "3"}, {Name: "enableTLS", Value: "true"}}},
+		"another with a password in the values": {"redis: {enabled: false, host: 'redis:6379', auth: {password: s3cret}}", []item{
+			{Name: "redisHost", Value: "redis:6379"}, secret("daca-redis", "redis-password")}},
+		"another without a password": {"redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}", []item{
+			{Name: "redisHost", Value: "redis:6379"}, {Name: "redisPassword"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := render(t, "daca", tc.values)
+			for _, name := range []string{"statestore", "pubsub"} {
+				var c component
+				for _, o := range r.objects {
+					if o.Kind == "Component" && o.Metadata.Name == name {
+						if err := yaml.Unmarshal(o.text, &c); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if diff := cmp.Diff(tc.want, c.Spec.Metadata[:min(len(tc.want), len(c.Spec.Metadata))]); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", name, diff)
+				}
+			}
+		})
 	}
 }
 
