@@ -17,27 +17,38 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// daprModule is the directory of the Dapr version that the suite is built and
-// tested with (services/internal/stack/daprd).
-var daprModule = sync.OnceValues(func() (string, error) {
-	out, err := exec.Command("go", "-C", filepath.Join("..", "..", "services", "internal", "stack", "daprd"), "mod", "download", "-json", "github.com/dapr/dapr").Output()
+// pin is the directory of the module that pins the version of Dapr.
+const pin = "../../services/internal/stack/daprd"
+
+// dapr is the module of Dapr, at the version with which the suite is built and
+// tested.
+type dapr struct {
+	Dir     string // of its source
+	Version string // such as v1.18.2
+}
+
+// daprModule downloads the module, once.
+var daprModule = sync.OnceValues(func() (module dapr, err error) {
+	out, err := exec.Command("go", "-C", pin, "mod", "download", "-json", "github.com/dapr/dapr").Output()
 	if err != nil {
-		return "", fmt.Errorf("downloading Dapr: %w\n%s", err, out)
+		return dapr{}, fmt.Errorf("downloading Dapr: %w\n%s", err, out)
 	}
-	var module struct{ Dir string }
-	err = json.Unmarshal(out, &module)
-	return module.Dir, err
+	if err := json.Unmarshal(out, &module); err != nil {
+		return dapr{}, fmt.Errorf("reading what go mod download prints: %w", err)
+	}
+	return module, nil
 })
 
-// daprCRDs are the schemas of that version, by apiVersion and kind.
+// daprCRDs has the schemas of that version, by apiVersion and kind, such as
+// "dapr.io/v1alpha1 Component".
 var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps, error) {
 	module, err := daprModule()
 	if err != nil {
 		return nil, err
 	}
-	files, err := filepath.Glob(filepath.Join(module, "charts", "dapr", "crds", "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(module.Dir, "charts/dapr/crds/*.yaml"))
 	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("no CRDs in the module of Dapr at %s: %w", module, err)
+		return nil, fmt.Errorf("no CRDs in the module of Dapr at %s: %w", module.Dir, err)
 	}
 	schemas := map[string]*apiextensions.JSONSchemaProps{}
 	for _, file := range files {
@@ -51,7 +62,8 @@ var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps
 		}
 		for _, v := range crd.Spec.Versions {
 			var props apiextensions.JSONSchemaProps
-			if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(v.Schema.OpenAPIV3Schema, &props, nil); err != nil {
+			convert := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps
+			if err := convert(v.Schema.OpenAPIV3Schema, &props, nil); err != nil {
 				return nil, fmt.Errorf("%s: %w", file, err)
 			}
 			schemas[crd.Spec.Group+"/"+v.Name+" "+crd.Spec.Names.Kind] = &props
@@ -60,8 +72,8 @@ var daprCRDs = sync.OnceValues(func() (map[string]*apiextensions.JSONSchemaProps
 	return schemas, nil
 })
 
-// validateDapr validates the manifest as the API server does with Dapr's CRDs;
-// a field that the server would drop is an error too.
+// validateDapr validates the manifest as the API server does with Dapr's CRDs. A
+// field that the server would drop fails the test too.
 func validateDapr(t *testing.T, o object) {
 	t.Helper()
 	schemas, err := daprCRDs()
@@ -75,7 +87,7 @@ func validateDapr(t *testing.T, o object) {
 	}
 	props, ok := schemas[fmt.Sprint(content["apiVersion"], " ", content["kind"])]
 	if !ok {
-		t.Errorf("%s: this Dapr has no %v %v", o, content["apiVersion"], content["kind"])
+		t.Errorf("%s: this version of Dapr has no %v %v", o, content["apiVersion"], content["kind"])
 		return
 	}
 	validator, _, err := validation.NewSchemaValidator(props)
@@ -89,20 +101,21 @@ func validateDapr(t *testing.T, o object) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unknown := pruning.PruneWithOptions(content, structural, true, schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true})
-	if len(unknown) > 0 {
-		t.Errorf("%s: the cluster would drop %v", o, unknown)
+	track := schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
+	if unknown := pruning.PruneWithOptions(content, structural, true, track); len(unknown) > 0 {
+		t.Errorf("%s: the cluster would drop the fields %v", o, unknown)
 	}
 }
 
-// injectorAnnotations is the source file that lists them.
+// injectorAnnotations returns the Go source that lists the annotations which the
+// sidecar injector reads.
 func injectorAnnotations(t *testing.T) string {
 	t.Helper()
 	module, err := daprModule()
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(module, "pkg", "injector", "annotations", "annotations.go"))
+	text, err := os.ReadFile(filepath.Join(module.Dir, "pkg/injector/annotations/annotations.go"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,11 +17,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The same resources serve on a laptop and in a cluster. What may differ is
-// where Redis is, how it is logged in to, and who may invoke whom.
-func TestClusterAndComponentsDirectorySayTheSame(t *testing.T) {
+// A laptop and a cluster have the same Dapr resources. They may differ in the
+// address and password of Redis, and in who may invoke whom.
+func TestChartHasTheResourcesOfComponents(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join("..", "..", "components", "*.yaml"))
+	files, err := filepath.Glob("../../components/*.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,25 +33,25 @@ func TestClusterAndComponentsDirectorySayTheSame(t *testing.T) {
 		}
 		for _, o := range split(t, file, string(text)) {
 			validateDapr(t, o)
-			local[o.String()] = comparable(t, o)
+			local[o.String()] = withoutDifferences(t, o)
 		}
 	}
 	cluster := map[string]any{}
 	for _, o := range render(t, "daca", "").objects {
 		if strings.Contains(o.template, "/dapr-") {
-			cluster[o.String()] = comparable(t, o)
+			cluster[o.String()] = withoutDifferences(t, o)
 		}
 	}
 	if len(local) < 7 {
-		t.Errorf("components/ has %d resources only", len(local))
+		t.Errorf("components/ has only %d resources", len(local))
 	}
 	if diff := cmp.Diff(local, cluster); diff != "" {
 		t.Errorf("components/ and charts/daca differ (-components +charts):\n%s", diff)
 	}
 }
 
-// comparable is the resource without what may differ, see above.
-func comparable(t *testing.T, o object) map[string]any {
+// withoutDifferences returns the resource without what may differ.
+func withoutDifferences(t *testing.T, o object) map[string]any {
 	t.Helper()
 	content := decode[map[string]any](t, o)
 	delete(content["metadata"].(map[string]any), "labels")
@@ -70,27 +70,43 @@ func comparable(t *testing.T, o object) map[string]any {
 	return content
 }
 
-// The sidecars find each other, and their Configuration, by these names.
+// The sidecars find each other and their Configuration by these annotations, and
+// deliver events as they say.
 func TestSidecarAnnotations(t *testing.T) {
 	t.Parallel()
 	r := render(t, "daca", "")
-	chat := find[appsv1.StatefulSet](t, r, "StatefulSet", "chat-service").Spec.Template
-	analytics := find[appsv1.Deployment](t, r, "Deployment", "analytics-service").Spec.Template
+	chat := chatSet(t, r).Template
+	analytics := analyticsPod(t, r)
 	for name, tc := range map[string]struct {
 		pod  corev1.PodTemplateSpec
 		want map[string]string
 	}{
 		"chat": {chat, map[string]string{
-			"dapr.io/enabled": "true", "dapr.io/app-id": "chat-service", "dapr.io/app-port": "8000", "dapr.io/config": "daca",
-			"dapr.io/enable-native-sidecar": "true", "dapr.io/enable-app-health-check": "", "dapr.io/block-shutdown-duration": "",
-			"dapr.io/app-max-concurrency": "", "dapr.io/disable-init-endpoints": "",
+			"dapr.io/enabled":                 "true",
+			"dapr.io/app-id":                  "chat-service",
+			"dapr.io/app-port":                "8000",
+			"dapr.io/config":                  "daca",
+			"dapr.io/enable-native-sidecar":   "true",
+			"dapr.io/enable-app-health-check": "",
+			"dapr.io/block-shutdown-duration": "",
+			"dapr.io/app-max-concurrency":     "",
+			"dapr.io/disable-init-endpoints":  "",
 		}},
 		"analytics": {analytics, map[string]string{
-			"dapr.io/enabled": "true", "dapr.io/app-id": "analytics-service", "dapr.io/app-port": "8001", "dapr.io/config": "daca",
-			"dapr.io/enable-app-health-check": "true", "dapr.io/app-health-check-path": "/readyz", "dapr.io/app-health-probe-interval": "2",
-			"dapr.io/app-health-probe-timeout": "1500", "dapr.io/app-health-threshold": "3", "dapr.io/block-shutdown-duration": "17s",
-			"dapr.io/app-max-concurrency": "1", "dapr.io/disable-init-endpoints": "subscribe",
-			"dapr.io/sidecar-seccomp-profile-type": "RuntimeDefault", "dapr.io/sidecar-memory-limit": "512Mi",
+			"dapr.io/enabled":                      "true",
+			"dapr.io/app-id":                       "analytics-service",
+			"dapr.io/app-port":                     "8001",
+			"dapr.io/config":                       "daca",
+			"dapr.io/enable-app-health-check":      "true",
+			"dapr.io/app-health-check-path":        "/readyz",
+			"dapr.io/app-health-probe-interval":    "2",
+			"dapr.io/app-health-probe-timeout":     "1500",
+			"dapr.io/app-health-threshold":         "3",
+			"dapr.io/block-shutdown-duration":      "17s",
+			"dapr.io/app-max-concurrency":          "1",
+			"dapr.io/disable-init-endpoints":       "subscribe",
+			"dapr.io/sidecar-seccomp-profile-type": "RuntimeDefault",
+			"dapr.io/sidecar-memory-limit":         "512Mi",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,21 +120,22 @@ func TestSidecarAnnotations(t *testing.T) {
 			}
 		})
 	}
-	t.Run("every annotation is one that the injector knows", func(t *testing.T) {
+	t.Run("the injector knows every annotation", func(t *testing.T) {
 		t.Parallel()
 		known := injectorAnnotations(t)
-		everything := render(t, "daca", everythingOfDaca())
-		for _, pod := range []corev1.PodTemplateSpec{chat, analytics, find[appsv1.StatefulSet](t, everything, "StatefulSet", "chat-service").Spec.Template} {
+		configured := chatSet(t, render(t, "daca", everythingOfDaca())).Template
+		for _, pod := range []corev1.PodTemplateSpec{chat, analytics, configured} {
 			for key := range pod.Annotations {
 				if strings.HasPrefix(key, "dapr.io/") && !strings.Contains(known, fmt.Sprintf("%q", key)) {
-					t.Errorf("%s is not known to this Dapr", key)
+					t.Errorf("this version of Dapr does not know %s", key)
 				}
 			}
 		}
 	})
-	t.Run("without Dapr there is none", func(t *testing.T) {
+	t.Run("there is none without Dapr", func(t *testing.T) {
 		t.Parallel()
-		pod := find[appsv1.Deployment](t, render(t, "analytics", "dapr: {enabled: false}"), "Deployment", "daca-analytics").Spec.Template
+		r := render(t, "analytics", "dapr: {enabled: false}")
+		pod := find[appsv1.Deployment](t, r, "Deployment", "daca-analytics").Spec.Template
 		for key := range pod.Annotations {
 			if strings.HasPrefix(key, "dapr.io/") {
 				t.Errorf("there is %s", key)
@@ -127,16 +144,16 @@ func TestSidecarAnnotations(t *testing.T) {
 	})
 }
 
-// TestPodsOfDaprStartWithoutTheInjector holds that a control plane with the
-// values for Dapr can be installed and restarted: its webhook, without which no
-// pod starts, leaves out the pods that have to start before it.
+// With charts/dapr-values.yaml, no pod starts while the webhook of the injector
+// does not answer. It must leave out the pods that have to start before it, or
+// Dapr could be neither installed nor restarted.
 func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
 	t.Parallel()
 	module, err := daprModule()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := loader.LoadDir(filepath.Join(module, "charts", "dapr"))
+	c, err := loader.LoadDir(filepath.Join(module.Dir, "charts/dapr"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +162,9 @@ func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
 		t.Fatal(err)
 	}
 	var found admissionregistrationv1.MutatingWebhookConfiguration
-	if err := yaml.Unmarshal([]byte(files["dapr/charts/dapr_sidecar_injector/templates/dapr_sidecar_injector_webhook_config.yaml"]), &found); err != nil || len(found.Webhooks) != 1 {
+	const injector = "dapr/charts/dapr_sidecar_injector/templates/"
+	text := files[injector+"dapr_sidecar_injector_webhook_config.yaml"]
+	if err := yaml.Unmarshal([]byte(text), &found); err != nil || len(found.Webhooks) != 1 {
 		t.Fatalf("%d webhooks of the injector, %v", len(found.Webhooks), err)
 	}
 	webhook := found.Webhooks[0]
@@ -156,9 +175,24 @@ func TestPodsOfDaprStartWithoutTheInjector(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"dapr-system": false, "kube-system": false, "default": true, releaseNamespace: true} {
+	for name, want := range map[string]bool{
+		"dapr-system": false, "kube-system": false, "default": true, releaseNamespace: true,
+	} {
 		if got := selector.Matches(labels.Set{"kubernetes.io/metadata.name": name}); got != want {
-			t.Errorf("pods in %s are asked about: %t; want %t", name, got, want)
+			t.Errorf("the webhook is asked about pods in %s: %t; want %t", name, got, want)
 		}
+	}
+}
+
+func TestReadmeInstallsTheDaprThatIsTested(t *testing.T) {
+	t.Parallel()
+	module, err := daprModule()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "helm install dapr dapr --repo https://dapr.github.io/helm-charts/" +
+		" --version " + strings.TrimPrefix(module.Version, "v") + " "
+	if !strings.Contains(file(t, "README.md"), want) {
+		t.Errorf("charts/README.md does not have %q", want)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What the charts render is reviewed as a diff of testdata/;
-// UPDATE_GOLDEN=1 writes it anew.
+// A change of what the charts render is reviewed as a diff of testdata/, which
+// UPDATE_GOLDEN=1 writes.
 func TestGoldenRenderings(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ chart, values string }{
@@ -26,12 +26,14 @@ func TestGoldenRenderings(t *testing.T) {
 			for _, o := range r.objects {
 				fmt.Fprintf(&text, "---\n# %s\n%s\n", o.template, strings.TrimSpace(string(o.text)))
 			}
-			golden(t, name+".yaml", regexp.MustCompile(`(redis-password): .{16,}`).ReplaceAllString(text.String(), "$1: (random)"))
+			password := regexp.MustCompile(`(redis-password): .{16,}`)
+			golden(t, name+".yaml", password.ReplaceAllString(text.String(), "$1: (random)"))
 			golden(t, name+"-notes.txt", r.notes)
 		})
 	}
 }
 
+// golden compares the text with a file of testdata/.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

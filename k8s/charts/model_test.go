@@ -6,8 +6,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
+)
+
+// Values that select a model.
+const (
+	gemini = "chat: {model: {provider: gemini, existingSecret: mine}}"
+	ollama = "chat: {model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}}"
+	vllm   = "chat: {model: {baseURL: 'https://vllm/v1', existingSecret: mine, name: m}}"
 )
 
 func TestModelOfTheChatService(t *testing.T) {
@@ -20,24 +25,24 @@ func TestModelOfTheChatService(t *testing.T) {
 	}{
 		"without a key the offline model answers": {"", map[string]string{
 			"OPENAI_BASE_URL": "http://daca-model:8002/v1", "OPENAI_MODEL": "offline"}, true},
-		"a model may be named": {"chat: {model: {name: 'offline?delay=1s'}}", map[string]string{
+		"the offline model can be given another name": {"chat: {model: {name: 'offline?delay=1s'}}", map[string]string{
 			"OPENAI_BASE_URL": "http://daca-model:8002/v1", "OPENAI_MODEL": "offline?delay=1s"}, true},
-		"with a Secret it is OpenAI": {"chat: {model: {existingSecret: mine}}", map[string]string{
+		"with a Secret, OpenAI answers": {"chat: {model: {existingSecret: mine}}", map[string]string{
 			"OPENAI_API_KEY": secret("mine")}, false},
-		"with a key the chart makes the Secret": {"chat: {model: {apiKey: sk-1}}", map[string]string{
+		"with a key, the chart creates the Secret": {"chat: {model: {apiKey: sk-1}}", map[string]string{
 			"OPENAI_API_KEY": secret("chat-service-model")}, false},
-		"with Gemini's key it is Gemini": {"chat: {model: {provider: gemini, existingSecret: mine}}", map[string]string{
+		"with Gemini as the provider, Gemini answers": {gemini, map[string]string{
 			"GEMINI_API_KEY": secret("mine")}, false},
-		"with a base URL it is that": {"chat: {model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}}", map[string]string{
+		"with a base URL, that server answers": {ollama, map[string]string{
 			"OPENAI_BASE_URL": "http://ollama:11434/v1", "OPENAI_MODEL": "llama3.2"}, false},
-		"which may need a key": {"chat: {model: {baseURL: 'https://vllm/v1', existingSecret: mine, name: m}}", map[string]string{
+		"that server may need a key": {vllm, map[string]string{
 			"OPENAI_BASE_URL": "https://vllm/v1", "OPENAI_MODEL": "m", "OPENAI_API_KEY": secret("mine")}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := render(t, "daca", tc.values)
 			got := map[string]string{}
-			for _, env := range chatContainer(t, r).Env {
+			for _, env := range chatSet(t, r).Template.Spec.Containers[0].Env {
 				if strings.HasPrefix(env.Name, "OPENAI_") || strings.HasPrefix(env.Name, "GEMINI_") {
 					got[env.Name] = env.Value
 					if env.ValueFrom != nil {
@@ -49,10 +54,10 @@ func TestModelOfTheChatService(t *testing.T) {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}
 			if r.has("Deployment", "daca-model") != tc.offline || r.has("Service", "daca-model") != tc.offline {
-				t.Errorf("the offline model is there: %v, want %v", r.has("Deployment", "daca-model"), tc.offline)
+				t.Errorf("the offline model is installed: %t; want %t", r.has("Deployment", "daca-model"), tc.offline)
 			}
 			if strings.Contains(r.notes, "offline model answers") != tc.offline {
-				t.Errorf("the notes say otherwise:\n%s", r.notes)
+				t.Errorf("the notes say that the offline model answers: %t; want %t\n%s", !tc.offline, tc.offline, r.notes)
 			}
 		})
 	}
@@ -60,26 +65,14 @@ func TestModelOfTheChatService(t *testing.T) {
 
 func TestTheOfflineModelIsKeptForAnUpgrade(t *testing.T) {
 	t.Parallel()
-	const own = "chat: {model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}}"
-	if render(t, "daca", own).has("Deployment", "daca-model") {
-		t.Error("it is there beside a model of one's own")
+	if render(t, "daca", ollama).has("Deployment", "daca-model") {
+		t.Error("it is installed beside another model")
 	}
-	r := render(t, "daca", own+"\nofflineModel: {keep: true}")
-	if !r.has("Deployment", "daca-model") || env(chatContainer(t, r), "OPENAI_BASE_URL") != "http://ollama:11434/v1" {
-		t.Error("it is not kept, or still used")
+	r := render(t, "daca", ollama+"\nofflineModel: {keep: true}")
+	if !r.has("Deployment", "daca-model") {
+		t.Error("offlineModel.keep does not keep it")
 	}
-}
-
-func chatContainer(t *testing.T, r release) corev1.Container {
-	t.Helper()
-	return find[appsv1.StatefulSet](t, r, "StatefulSet", "chat-service").Spec.Template.Spec.Containers[0]
-}
-
-func env(c corev1.Container, name string) string {
-	for _, e := range c.Env {
-		if e.Name == name {
-			return e.Value
-		}
+	if got := env(chatSet(t, r).Template.Spec.Containers[0], "OPENAI_BASE_URL"); got != "http://ollama:11434/v1" {
+		t.Errorf("chat asks the model at %s", got)
 	}
-	return ""
 }

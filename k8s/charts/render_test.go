@@ -17,25 +17,27 @@ import (
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
 )
 
-// Where the charts are installed to in these tests.
+// The release and the namespace in which the tests render the charts.
 const (
 	releaseName      = "daca"
 	releaseNamespace = "suite"
 )
 
-// directory has the charts of the repository.
+// directory is where the charts of the repository are.
 const directory = "../../charts"
 
-// withDapr are the API versions of a cluster that has Dapr.
+// withDapr returns the API versions of a cluster that has Dapr.
 func withDapr() common.VersionSet {
 	return common.VersionSet{"v1", "apps/v1", "dapr.io/v1alpha1", "dapr.io/v2alpha1"}
 }
 
-// release is what Helm would send to the cluster.
+// release is what Helm would send to the cluster, and print.
 type release struct {
 	objects []object
 	notes   string
@@ -54,8 +56,7 @@ type object struct {
 
 func (o object) String() string { return o.Kind + " " + o.Metadata.Name }
 
-// decode reads the manifest into a T, and fails the test where it has fields
-// that a T does not.
+// decode reads the manifest into a T. A field that T does not have fails the test.
 func decode[T any](t *testing.T, o object) T {
 	t.Helper()
 	var out T
@@ -65,18 +66,21 @@ func decode[T any](t *testing.T, o object) T {
 	return out
 }
 
-// find returns the manifest, and fails the test if there is none.
+// find decodes the manifest of that kind and name. It fails the test if there is
+// none.
 func find[T any](t *testing.T, r release, kind, name string) T {
 	t.Helper()
-	i := slices.IndexFunc(r.objects, func(o object) bool { return o.Kind == kind && o.Metadata.Name == name })
+	i := r.index(kind, name)
 	if i < 0 {
 		t.Fatalf("no %s %s among %v", kind, name, r.objects)
 	}
 	return decode[T](t, r.objects[i])
 }
 
-func (r release) has(kind, name string) bool {
-	return slices.ContainsFunc(r.objects, func(o object) bool { return o.Kind == kind && o.Metadata.Name == name })
+func (r release) has(kind, name string) bool { return r.index(kind, name) >= 0 }
+
+func (r release) index(kind, name string) int {
+	return slices.IndexFunc(r.objects, func(o object) bool { return o.Kind == kind && o.Metadata.Name == name })
 }
 
 // load reads a chart of the repository.
@@ -89,15 +93,15 @@ func load(t *testing.T, name string) *chart.Chart {
 	return c
 }
 
-// options of a rendering beside the values; the zero value is a first
-// installation to a cluster that has Dapr.
+// options are what a rendering depends on beside the values. The zero value is a
+// first installation into a cluster that has Dapr.
 type options struct {
 	apiVersions common.VersionSet
 	cluster     engine.ClientProvider // for lookups
 }
 
-// tryRender renders the chart as helm install does: it validates the values
-// against the schemas, and returns the error that a user would see.
+// tryRender renders a chart of the repository as helm install does. It validates
+// the values against the schemas, and returns the error that a user would see.
 func tryRender(t *testing.T, name, values string, opts options) (release, error) {
 	t.Helper()
 	files, err := renderFiles(t, load(t, name), values, opts)
@@ -116,7 +120,7 @@ func tryRender(t *testing.T, name, values string, opts options) (release, error)
 	return r, nil
 }
 
-// renderFiles is tryRender of any chart, up to the text of each template.
+// renderFiles renders any chart, and returns the text of each template by its name.
 func renderFiles(t *testing.T, c *chart.Chart, values string, opts options) (map[string]string, error) {
 	t.Helper()
 	given := map[string]any{}
@@ -143,6 +147,7 @@ func renderFiles(t *testing.T, c *chart.Chart, values string, opts options) (map
 	return engine.Render(c, merged)
 }
 
+// render is tryRender for values that have to be accepted.
 func render(t *testing.T, name, values string) release {
 	t.Helper()
 	r, err := tryRender(t, name, values, options{})
@@ -152,7 +157,7 @@ func render(t *testing.T, name, values string) release {
 	return r
 }
 
-// split returns the manifests of one rendered template.
+// split returns the manifests in the text of one template.
 func split(t *testing.T, file, text string) []object {
 	t.Helper()
 	var objects []object
@@ -195,4 +200,27 @@ func file(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// chatSet returns the StatefulSet of the chat service in the suite.
+func chatSet(t *testing.T, r release) appsv1.StatefulSetSpec {
+	t.Helper()
+	return find[appsv1.StatefulSet](t, r, "StatefulSet", "chat-service").Spec
+}
+
+// analyticsPod returns the template of the pods of the analytics service in the
+// suite.
+func analyticsPod(t *testing.T, r release) corev1.PodTemplateSpec {
+	t.Helper()
+	return find[appsv1.Deployment](t, r, "Deployment", "analytics-service").Spec.Template
+}
+
+// env returns the value of an environment variable, or "" if it is not set.
+func env(c corev1.Container, name string) string {
+	for _, e := range c.Env {
+		if e.Name == name {
+			return e.Value
+		}
+	}
+	return ""
 }

@@ -19,7 +19,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// everything switches on all that is off until asked for.
+// everything sets the values of a service that are off or empty by default.
 const everything = `
 replicaCount: 3
 config: {LOG_LEVEL: debug, MAX_BODY_BYTES: 2097152}
@@ -33,17 +33,28 @@ podAnnotations: {example.com/a: b}
 podLabels: {example.com/c: d}
 nodeSelector: {kubernetes.io/os: linux}
 tolerations: [{key: spot, operator: Exists}]
-affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname}}]}}
-topologySpreadConstraints: [{maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway}]
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - {weight: 1, podAffinityTerm: {topologyKey: kubernetes.io/hostname}}
+topologySpreadConstraints:
+  - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway}
 priorityClassName: high
-autoscaling: {enabled: true, targetMemoryUtilizationPercentage: 70, behavior: {scaleDown: {stabilizationWindowSeconds: 60}}}
+autoscaling:
+  enabled: true
+  targetMemoryUtilizationPercentage: 70
+  behavior: {scaleDown: {stabilizationWindowSeconds: 60}}
 podDisruptionBudget: {enabled: true, minAvailable: 50%}
 networkPolicy:
   enabled: true
   from: [{namespaceSelector: {}}]
   egress: [{to: [{ipBlock: {cidr: 0.0.0.0/0}}]}]
 serviceMonitor: {enabled: true, additionalLabels: {release: prometheus}}
-ingress: {enabled: true, className: nginx, annotations: {a: b}, tls: [{secretName: tls, hosts: [chat.example.com]}]}
+ingress:
+  enabled: true
+  className: nginx
+  annotations: {a: b}
+  tls: [{secretName: tls, hosts: [chat.example.com]}]
 httpRoute: {enabled: true, annotations: {a: b}}
 service: {type: NodePort, nodePort: 30080, annotations: {a: b}}
 dapr:
@@ -53,50 +64,73 @@ dapr:
   annotations: {dapr.io/max-body-size: 8Mi}
 `
 
-// everythingOfDaca is the same through the umbrella, with the rest of its own.
+// everythingOfDaca sets them for both services through the umbrella, and the
+// umbrella's own values too.
 func everythingOfDaca() string {
 	indented := "  " + strings.ReplaceAll(strings.TrimSpace(everything), "\n", "\n  ")
 	return `
 global: {imageRegistry: localhost:5001, imagePullSecrets: [{name: shared}], commonLabels: {division: sales}}
 dapr: {configuration: {tracing: {samplingRate: "0.1", otlpEndpoint: "otel:4317"}}}
 offlineModel: {behaviour: "delay=1s", nodeSelector: {a: b}, tolerations: [{key: spot, operator: Exists}]}
-redis: {maxmemory: 200mb, appendfsync: always, extraArgs: [--io-threads, "2"], networkPolicy: {enabled: true}, persistence: {storageClassName: fast}, podAnnotations: {a: b}}
+redis:
+  maxmemory: 200mb
+  appendfsync: always
+  extraArgs: [--io-threads, "2"]
+  networkPolicy: {enabled: true}
+  persistence: {storageClassName: fast}
+  podAnnotations: {a: b}
 chat:
 ` + indented + "\nanalytics:\n" + indented
 }
 
-const externalRedis = "redis: {enabled: false, host: 'redis.example.com:6380', database: 3, tls: true, username: daca, auth: {existingSecret: mine, existingSecretKey: pw}}"
+const externalRedis = `
+redis:
+  enabled: false
+  host: redis.example.com:6380
+  database: 3
+  tls: true
+  username: daca
+  auth: {existingSecret: mine, existingSecretKey: pw}
+`
+
+const (
+	chatWithoutVolume = "model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}\n" +
+		"spool: {persistence: {enabled: false}}"
+	chatWithoutDapr    = "model: {apiKey: k}\ndapr: {enabled: false}\nserviceAccount: {create: false}"
+	redisWithoutLogin  = "redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}"
+	withoutPersistence = "redis: {persistence: {enabled: false}}\nchat: {spool: {persistence: {enabled: false}}}"
+)
 
 func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ chart, values string }{
-		"chat on its own":                {"chat", "model: {existingSecret: key}"},
-		"chat with everything":           {"chat", "model: {existingSecret: key, name: gpt-5}\n" + everything},
-		"chat without a volume":          {"chat", "model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}\nspool: {persistence: {enabled: false}}"},
-		"chat without Dapr":              {"chat", "model: {apiKey: k}\ndapr: {enabled: false}\nserviceAccount: {create: false}"},
-		"analytics on its own":           {"analytics", ""},
-		"analytics with everything":      {"analytics", everything},
-		"the suite":                      {"daca", ""},
-		"the suite with everything":      {"daca", everythingOfDaca()},
-		"the suite on kind":              {"daca", file(t, "daca/values-kind.yaml")},
-		"the suite under Tilt":           {"daca", file(t, "../tilt/values.yaml")},
-		"the suite in production":        {"daca", file(t, "daca/values-production.yaml")},
-		"the suite with a Redis of ours": {"daca", externalRedis},
-		"the suite with no Redis login":  {"daca", "redis: {enabled: false, host: 'redis:6379', auth: {enabled: false}}"},
-		"the suite that keeps nothing":   {"daca", "redis: {persistence: {enabled: false}}\nchat: {spool: {persistence: {enabled: false}}}"},
-		"the suite with an OpenAI key":   {"daca", "chat: {model: {apiKey: sk-1}}"},
-		"the suite without ACL":          {"daca", "dapr: {accessControl: {enabled: false}}"},
+		"chat on its own":                           {"chat", "model: {existingSecret: key}"},
+		"chat with everything":                      {"chat", "model: {existingSecret: key, name: gpt-5}\n" + everything},
+		"chat without a volume":                     {"chat", chatWithoutVolume},
+		"chat without Dapr":                         {"chat", chatWithoutDapr},
+		"analytics on its own":                      {"analytics", ""},
+		"analytics with everything":                 {"analytics", everything},
+		"the suite":                                 {"daca", ""},
+		"the suite with everything":                 {"daca", everythingOfDaca()},
+		"the suite on kind":                         {"daca", file(t, "daca/values-kind.yaml")},
+		"the suite under Tilt":                      {"daca", file(t, "../tilt/values.yaml")},
+		"the suite in production":                   {"daca", file(t, "daca/values-production.yaml")},
+		"the suite with another Redis":              {"daca", externalRedis},
+		"the suite with a Redis without a password": {"daca", redisWithoutLogin},
+		"the suite without volumes":                 {"daca", withoutPersistence},
+		"the suite with an OpenAI key":              {"daca", "chat: {model: {apiKey: sk-1}}"},
+		"the suite without access control":          {"daca", "dapr: {accessControl: {enabled: false}}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := render(t, tc.chart, tc.values)
 			if r.notes == "" || strings.Contains(r.notes, "<no value>") {
-				t.Errorf("the notes are %q", r.notes)
+				t.Errorf("the notes are empty or lack a value: %q", r.notes)
 			}
 			names := map[string]bool{}
 			for _, o := range r.objects {
 				if names[o.String()] {
-					t.Errorf("%s is there twice", o)
+					t.Errorf("%s is rendered twice", o)
 				}
 				names[o.String()] = true
 				checkObject(t, o)
@@ -106,8 +140,8 @@ func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 	}
 }
 
-// checkObject decodes the manifest strictly, and evaluates pods as Pod Security
-// does at the level restricted.
+// checkObject decodes the manifest strictly, and checks its pods against the
+// restricted Pod Security Standard.
 func checkObject(t *testing.T, o object) {
 	t.Helper()
 	if strings.Contains(string(o.text), "apiVersion: dapr.io/") {
@@ -120,7 +154,8 @@ func checkObject(t *testing.T, o object) {
 			t.Fatal(err)
 		}
 	}
-	decoded, _, err := serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer().Decode(o.text, nil, nil)
+	decoder := serializer.NewCodecFactory(s, serializer.EnableStrict).UniversalDeserializer()
+	decoded, _, err := decoder.Decode(o.text, nil, nil)
 	if err != nil {
 		t.Errorf("%s: %v\n%s", o, err, o.text)
 		return
@@ -140,8 +175,9 @@ func checkObject(t *testing.T, o object) {
 		}
 	}
 	for _, c := range template.Spec.Containers {
-		if c.SecurityContext == nil || c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem {
-			t.Errorf("%s: container %s can write to its image", o, c.Name)
+		security := c.SecurityContext
+		if security == nil || security.ReadOnlyRootFilesystem == nil || !*security.ReadOnlyRootFilesystem {
+			t.Errorf("%s: container %s can write to its root file system", o, c.Name)
 		}
 		if c.Resources.Requests == nil || c.Resources.Limits.Memory().IsZero() {
 			t.Errorf("%s: container %s has no requests or no memory limit", o, c.Name)
@@ -149,7 +185,8 @@ func checkObject(t *testing.T, o object) {
 	}
 }
 
-// podOf returns the pod, or the template of pods, that the object has.
+// podOf returns the pod of the object, or the template of its pods, or nil if it
+// has none.
 func podOf(decoded runtime.Object) *corev1.PodTemplateSpec {
 	switch o := decoded.(type) {
 	case *appsv1.Deployment:
@@ -162,9 +199,9 @@ func podOf(decoded runtime.Object) *corev1.PodTemplateSpec {
 	return nil
 }
 
-// checkReferences checks that what the resources say of each other is so: each
-// Service has exactly one kind of pods behind it, and each Secret that was not
-// given exists.
+// checkReferences checks that each Service and each controller selects the pods
+// of exactly one workload, and that each Secret that pods read is rendered or was
+// given by the values.
 func checkReferences(t *testing.T, r release) {
 	t.Helper()
 	pods := map[string]*corev1.PodTemplateSpec{}
@@ -173,10 +210,12 @@ func checkReferences(t *testing.T, r release) {
 		switch o.Kind {
 		case "Deployment":
 			d := decode[appsv1.Deployment](t, o)
-			pods[o.String()], selectors[o.String()] = &d.Spec.Template, d.Spec.Selector
+			pods[o.String()] = &d.Spec.Template
+			selectors[o.String()] = d.Spec.Selector
 		case "StatefulSet":
 			s := decode[appsv1.StatefulSet](t, o)
-			pods[o.String()], selectors[o.String()] = &s.Spec.Template, s.Spec.Selector
+			pods[o.String()] = &s.Spec.Template
+			selectors[o.String()] = s.Spec.Selector
 		case "Pod":
 			p := decode[corev1.Pod](t, o)
 			pods[o.String()] = podOf(&p)
@@ -196,7 +235,7 @@ func checkReferences(t *testing.T, r release) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]string{name}, matching(selector)); diff != "" {
-			t.Errorf("%s selects pods of (-want +got):\n%s", name, diff)
+			t.Errorf("%s selects the pods of (-want +got):\n%s", name, diff)
 		}
 	}
 	given := []string{"key", "more", "api-token", "app-token", "mine", "daca-model", "daca-redis"}
@@ -204,7 +243,7 @@ func checkReferences(t *testing.T, r release) {
 		if o.Kind == "Service" {
 			service := decode[corev1.Service](t, o)
 			if found := matching(labels.SelectorFromSet(service.Spec.Selector)); len(found) != 1 {
-				t.Errorf("behind %s are %v", o, found)
+				t.Errorf("%s selects the pods of %v; want one workload", o, found)
 			}
 		}
 	}
@@ -213,8 +252,9 @@ func checkReferences(t *testing.T, r release) {
 			if env.ValueFrom == nil || env.ValueFrom.SecretKeyRef == nil {
 				continue
 			}
-			if secret := env.ValueFrom.SecretKeyRef.Name; !r.has("Secret", secret) && !slices.Contains(given, secret) {
-				t.Errorf("%s reads %s from the Secret %s, which nobody makes", name, env.Name, secret)
+			secret := env.ValueFrom.SecretKeyRef.Name
+			if !r.has("Secret", secret) && !slices.Contains(given, secret) {
+				t.Errorf("%s reads %s from the Secret %s, which does not exist", name, env.Name, secret)
 			}
 		}
 	}

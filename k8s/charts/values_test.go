@@ -3,6 +3,7 @@ package charts
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,25 +17,20 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The chart's config takes the variables that the service reads, and no others.
+// The values below config are the environment variables that the service reads,
+// and no others.
 func TestConfigIsWhatTheServiceReads(t *testing.T) {
 	t.Parallel()
-	// Set by the chart from other values, or left to what the container is.
-	own := []string{"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE", "DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN",
-		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH"}
+	// The chart sets these from other values, or they have no use in a container.
+	own := []string{
+		"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE",
+		"DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN",
+		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH",
+	}
 	for _, service := range []string{"chat", "analytics"} {
 		t.Run(service, func(t *testing.T) {
 			t.Parallel()
-			source, err := os.ReadFile(filepath.Join("..", "..", "services", service, "config.go"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var want []string
-			for _, match := range regexp.MustCompile(`env:"([A-Z_]+)"`).FindAllStringSubmatch(string(source), -1) {
-				if !slices.Contains(own, match[1]) {
-					want = append(want, match[1])
-				}
-			}
+			want := slices.DeleteFunc(variables(t, service), func(name string) bool { return slices.Contains(own, name) })
 			var schema struct {
 				Properties struct {
 					Config struct {
@@ -45,25 +41,49 @@ func TestConfigIsWhatTheServiceReads(t *testing.T) {
 			if err := json.Unmarshal([]byte(file(t, service+"/values.schema.json")), &schema); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(maps.Keys(schema.Properties.Config.Properties))); diff != "" {
-				t.Errorf("services/%s/config.go and the schema's config differ (-service +schema):\n%s", service, diff)
+			if diff := cmp.Diff(want, slices.Sorted(maps.Keys(schema.Properties.Config.Properties))); diff != "" {
+				t.Errorf("services/%s and the schema's config differ (-service +schema):\n%s", service, diff)
 			}
 		})
 	}
 }
 
+// variables returns the environment variables that a service reads, sorted: those
+// in the tags of its own code, and of the code that all services share.
+func variables(t *testing.T, service string) []string {
+	t.Helper()
+	var names []string
+	for _, dir := range []string{service, "internal"} {
+		err := filepath.WalkDir(filepath.Join("../../services", dir), func(name string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(name)
+			for _, match := range regexp.MustCompile("`env:\"([A-Z_]+)").FindAllStringSubmatch(string(text), -1) {
+				names = append(names, match[1])
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func TestValuesOfTheServices(t *testing.T) {
 	t.Parallel()
-	t.Run("large numbers are written out", func(t *testing.T) {
+	t.Run("a large number is written without an exponent", func(t *testing.T) {
 		t.Parallel()
 		r := render(t, "daca", "chat: {config: {MAX_BODY_BYTES: 2097152}}")
-		if got := env(chatContainer(t, r), "MAX_BODY_BYTES"); got != "2097152" {
+		if got := env(chatSet(t, r).Template.Spec.Containers[0], "MAX_BODY_BYTES"); got != "2097152" {
 			t.Errorf("MAX_BODY_BYTES is %q", got)
 		}
 	})
-	t.Run("the stop fits into its time", func(t *testing.T) {
+	t.Run("the pod has enough time to stop", func(t *testing.T) {
 		t.Parallel()
-		pod := find[appsv1.StatefulSet](t, render(t, "daca", "chat: {shutdownGraceSeconds: 60}"), "StatefulSet", "chat-service").Spec.Template.Spec
+		pod := chatSet(t, render(t, "daca", "chat: {shutdownGraceSeconds: 60}")).Template.Spec
 		if got := env(pod.Containers[0], "SHUTDOWN_GRACE"); got != "60s" {
 			t.Errorf("SHUTDOWN_GRACE is %q", got)
 		}
@@ -71,39 +91,41 @@ func TestValuesOfTheServices(t *testing.T) {
 			t.Errorf("terminationGracePeriodSeconds is %d", got)
 		}
 	})
-	t.Run("a replica of chat has a volume that stays", func(t *testing.T) {
+	t.Run("a replica of chat has a volume that outlives it", func(t *testing.T) {
 		t.Parallel()
-		set := find[appsv1.StatefulSet](t, render(t, "daca", ""), "StatefulSet", "chat-service").Spec
-		if len(set.VolumeClaimTemplates) != 1 || set.PersistentVolumeClaimRetentionPolicy.WhenScaled != appsv1.RetainPersistentVolumeClaimRetentionPolicyType {
-			t.Errorf("volumes %v, %v", set.VolumeClaimTemplates, set.PersistentVolumeClaimRetentionPolicy)
+		set := chatSet(t, render(t, "daca", ""))
+		policy := set.PersistentVolumeClaimRetentionPolicy.WhenScaled
+		if len(set.VolumeClaimTemplates) != 1 || policy != appsv1.RetainPersistentVolumeClaimRetentionPolicyType {
+			t.Errorf("the volumes are %v; when a replica goes, the policy is %s", set.VolumeClaimTemplates, policy)
 		}
 		container := set.Template.Spec.Containers[0]
 		if spool := env(container, "SPOOL_PATH"); filepath.Dir(spool) != container.VolumeMounts[0].MountPath {
-			t.Errorf("the spool is %s, the volume is mounted at %s", spool, container.VolumeMounts[0].MountPath)
+			t.Errorf("the spool is at %s, but the volume is mounted at %s", spool, container.VolumeMounts[0].MountPath)
 		}
 	})
-	t.Run("with autoscaling nobody else sets the replicas", func(t *testing.T) {
+	t.Run("with autoscaling the chart does not set the replicas", func(t *testing.T) {
 		t.Parallel()
 		r := render(t, "daca", "chat: {autoscaling: {enabled: true}}")
-		if replicas := find[appsv1.StatefulSet](t, r, "StatefulSet", "chat-service").Spec.Replicas; replicas != nil {
-			t.Errorf("replicas: %d", *replicas)
+		if replicas := chatSet(t, r).Replicas; replicas != nil {
+			t.Errorf("the chart sets %d replicas", *replicas)
 		}
 	})
-	t.Run("what is off until asked for is not there", func(t *testing.T) {
+	t.Run("optional resources are off by default", func(t *testing.T) {
 		t.Parallel()
 		for _, o := range render(t, "daca", "").objects {
 			switch o.Kind {
 			case "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "Ingress", "HTTPRoute":
-				t.Errorf("there is %s", o)
+				t.Errorf("the suite has %s", o)
 			}
 		}
 	})
-	t.Run("images come from the registry that is given", func(t *testing.T) {
+	t.Run("images come from the given registry, except for that of Redis", func(t *testing.T) {
 		t.Parallel()
 		for _, o := range render(t, "daca", "global: {imageRegistry: 'localhost:5001'}").objects {
+			want := o.String() != "StatefulSet daca-redis"
 			for _, match := range regexp.MustCompile(`image: (.*)`).FindAllStringSubmatch(string(o.text), -1) {
-				if want := o.Kind != "StatefulSet" || o.Metadata.Name != "daca-redis"; strings.HasPrefix(match[1], `"localhost:5001/`) != want {
-					t.Errorf("%s: %s", o, match[1])
+				if strings.HasPrefix(match[1], `"localhost:5001/`) != want {
+					t.Errorf("%s has the image %s", o, match[1])
 				}
 			}
 		}
@@ -119,31 +141,35 @@ func TestTheSidecarOutlivesTheService(t *testing.T) {
 		"analytics: {dapr: {blockShutdownDuration: 1m}}":            "1m",
 		"analytics: {dapr: {nativeSidecar: true}}":                  "",
 	} {
-		pod := find[appsv1.Deployment](t, render(t, "daca", values), "Deployment", "analytics-service").Spec.Template
+		pod := analyticsPod(t, render(t, "daca", values))
 		if got := pod.Annotations[annotation]; got != want {
-			t.Errorf("%s is %q with %q, want %q", annotation, got, values, want)
+			t.Errorf("with the values %q, %s is %q; want %q", values, annotation, got, want)
 		}
 	}
 }
 
 func TestCommonLabels(t *testing.T) {
 	t.Parallel()
-	for _, o := range render(t, "daca", "global: {commonLabels: {division: sales}}\nchat: {commonLabels: {team: chat}}").objects {
+	const values = "global: {commonLabels: {division: sales}}\nchat: {commonLabels: {team: chat}}"
+	for _, o := range render(t, "daca", values).objects {
+		if strings.Contains(o.template, "/tests/") {
+			continue
+		}
 		var labels struct {
 			Metadata struct{ Labels map[string]string }
 		}
 		if err := yaml.Unmarshal(o.text, &labels); err != nil {
 			t.Fatal(err)
 		}
-		ofChat := strings.HasPrefix(o.template, "daca/charts/chat/") && !strings.Contains(o.template, "/tests/")
-		if got := labels.Metadata.Labels; !strings.Contains(o.template, "/tests/") && got["division"] != "sales" || ofChat && got["team"] != "chat" {
+		ofChat := strings.HasPrefix(o.template, "daca/charts/chat/")
+		if got := labels.Metadata.Labels; got["division"] != "sales" || ofChat && got["team"] != "chat" {
 			t.Errorf("%s has the labels %v", o, got)
 		}
 	}
 	for _, label := range []string{"app.kubernetes.io/part-of", "helm.sh/chart"} {
 		for _, values := range []string{"global: {commonLabels: {%s: x}}", "chat: {commonLabels: {%s: x}}"} {
 			if _, err := tryRender(t, "daca", fmt.Sprintf(values, label), options{}); err == nil {
-				t.Errorf("%s can be replaced by "+values, label, label)
+				t.Errorf("the values can replace the label %s", label)
 			}
 		}
 	}
@@ -152,9 +178,11 @@ func TestCommonLabels(t *testing.T) {
 func TestNamesInTheNotes(t *testing.T) {
 	t.Parallel()
 	notes := render(t, "daca", "chat: {fullnameOverride: '', nameOverride: talk}").notes
-	for _, want := range []string{"statefulset/daca-talk", "svc/daca-talk 8000", "app.kubernetes.io/name in (talk, redis)"} {
+	for _, want := range []string{
+		"statefulset/daca-talk", "svc/daca-talk 8000", "app.kubernetes.io/name in (talk, redis)",
+	} {
 		if !strings.Contains(notes, want) {
-			t.Errorf("no %q in\n%s", want, notes)
+			t.Errorf("the notes do not have %q:\n%s", want, notes)
 		}
 	}
 }
