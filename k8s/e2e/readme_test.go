@@ -4,19 +4,28 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// TestReadme runs the commands that the README has for a cluster, in their
-// order. It comes before the tests that run side by side: it too writes the
-// charts of the services into the umbrella.
+// readme has the commands that people run to install the charts.
+const readme = "charts/README.md"
+
+// TestReadme runs those commands in their order. It does not run at the same time
+// as the other tests, because they write the charts of the services into the
+// umbrella too.
 func TestReadme(t *testing.T) {
-	commands := clusterCommands(repositoryFile(t, "README.md"))
+	text, err := os.ReadFile(filepath.Join(root, readme))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := commandsOf(string(text))
 	if len(commands) < 12 {
-		t.Fatalf("the README has %d commands for a cluster; are its shell-session blocks still found?", len(commands))
+		t.Fatalf("%s has %d commands; are its shell-session blocks still found?", readme, len(commands))
 	}
 	s := prepare(t, namespaceOf(t, commands))
 	local := strings.NewReplacer()
@@ -27,7 +36,7 @@ func TestReadme(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Another local port than the README's, which may be in use.
+			// The local port of the README may be in use, so take a free one.
 			url := s.forward(forward[1], port)
 			replacements = append(replacements, "localhost:"+forward[2], strings.TrimPrefix(url, "http://"))
 			local = strings.NewReplacer(replacements...)
@@ -37,15 +46,15 @@ func TestReadme(t *testing.T) {
 		run := func() error {
 			out, err := s.command(t.Context(), "sh", "-c", local.Replace(c.line))
 			got := strings.TrimSpace(out)
-			if err == nil && c.want != "" && mask(got) != mask(c.want) {
-				err = fmt.Errorf("$ %s\n got %s\nwant %s", c.line, got, c.want)
-			}
 			if err != nil {
 				return fmt.Errorf("%w\n%s", err, got)
 			}
+			if c.want != "" && mask(got) != mask(c.want) {
+				return fmt.Errorf("$ %s\n got %s\nwant %s", c.line, got, c.want)
+			}
 			return nil
 		}
-		if strings.HasPrefix(c.line, "curl -s localhost") { // counts are eventual
+		if strings.HasPrefix(c.line, "curl -s localhost") { // a count may arrive later
 			s.eventually(run)
 		} else if err := run(); err != nil {
 			t.Fatal(err)
@@ -56,16 +65,17 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-type readmeCommand struct{ line, want string }
+// command is a line of a shell session, and the output that is shown below it.
+type command struct{ line, want string }
 
-// clusterCommands finds the lines that start with "$ " in shell-session blocks,
-// and what is shown as their output.
-func clusterCommands(markdown string) []readmeCommand {
-	var commands []readmeCommand
+// commandsOf returns the lines that start with "$ " in the shell-session blocks of
+// a Markdown text.
+func commandsOf(markdown string) []command {
+	var commands []command
 	for _, block := range regexp.MustCompile("(?s)```shell-session\n(.*?)```").FindAllStringSubmatch(markdown, -1) {
 		for line := range strings.Lines(block[1]) {
-			if command, ok := strings.CutPrefix(line, "$ "); ok {
-				commands = append(commands, readmeCommand{line: strings.TrimSpace(command)})
+			if text, ok := strings.CutPrefix(line, "$ "); ok {
+				commands = append(commands, command{line: strings.TrimSpace(text)})
 			} else {
 				last := &commands[len(commands)-1]
 				last.want = strings.TrimSpace(last.want + "\n" + strings.TrimSpace(line))
@@ -76,16 +86,16 @@ func clusterCommands(markdown string) []readmeCommand {
 }
 
 // namespaceOf returns the namespace that the first of the commands creates.
-func namespaceOf(t *testing.T, commands []readmeCommand) string {
+func namespaceOf(t *testing.T, commands []command) string {
 	t.Helper()
 	name, ok := strings.CutPrefix(commands[0].line, "kubectl create namespace ")
 	if !ok {
-		t.Fatalf("the first command for a cluster creates no namespace: %s", commands[0].line)
+		t.Fatalf("the first command of %s does not create a namespace: %s", readme, commands[0].line)
 	}
 	return name
 }
 
-// mask hides what differs from one time to the next.
+// mask replaces times and UUIDs, which are different each time.
 func mask(s string) string {
 	s = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`).ReplaceAllString(s, "TIME")
 	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(s, "UUID")

@@ -12,10 +12,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// loadImage is the image of ./load, which make e2e has put into the cluster.
+// loadImage is the image of ./load. "make e2e" loads it into the cluster.
 const loadImage = "daca/load:e2e"
 
-// stats are the Stats of ./load.
+// stats has the fields of Stats in ./load.
 type stats struct {
 	Answered map[string]int
 	Failed   int
@@ -23,21 +23,21 @@ type stats struct {
 }
 
 // updates restarts both services pod by pod, and upgrades the release to another
-// model, while another pod of the cluster sends messages all the time.
+// model. Meanwhile another pod of the cluster keeps sending messages.
 func updates(s *installation) {
 	s.startLoad()
 	url := s.forward("pod/load", 8080)
 	s.eventually(func() error {
 		got, err := s.send("GET", url+"/stats", "")
 		if err == nil && !strings.Contains(got.body, `"load-3":`) {
-			err = fmt.Errorf("the load is %d %s", got.status, got.body)
+			err = fmt.Errorf("not every user of the load generator has been answered: %s", got)
 		}
 		return err
 	})
 	both := []string{"statefulset/chat-service", "deployment/analytics-service"}
 	s.run("kubectl", append([]string{"rollout", "restart"}, both...)...)
 	s.rolledOut(both...)
-	// To a model of one's own, which here is the same, and other settings.
+	// To other settings, and to a model of the user's own, which here is the same.
 	s.upgrade("chat.model.baseURL=http://daca-model:8002/v1", "chat.model.name=offline", "offlineModel.keep=true",
 		"chat.config.LOG_LEVEL=debug", "analytics.config.LOG_LEVEL=debug")
 
@@ -63,27 +63,28 @@ func updates(s *installation) {
 	s.counted()
 }
 
-// startLoad starts the load generator, which uses the Service as any client in
-// the cluster does.
+// startLoad starts the load generator. It reaches chat through its Service, as any
+// client in the cluster does.
 func (s *installation) startLoad() {
 	s.Helper()
-	yes, no, user := true, false, int64(65532)
 	_, err := s.client.CoreV1().Pods(s.namespace).Create(s.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "load"},
 		Spec: corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever,
 			SecurityContext: &corev1.PodSecurityContext{
-				RunAsNonRoot: &yes, RunAsUser: &user,
+				RunAsNonRoot: new(true), RunAsUser: new(int64(65532)),
 				SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
 			},
 			Containers: []corev1.Container{{
 				Name: "load", Image: loadImage, ImagePullPolicy: corev1.PullNever,
 				Args: []string{"-url", "http://chat-service:8000/chat/"},
 				SecurityContext: &corev1.SecurityContext{
-					AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,
+					AllowPrivilegeEscalation: new(false), ReadOnlyRootFilesystem: new(true),
 					Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 				},
-				Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("16Mi")}},
+				Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+					corev1.ResourceMemory: resource.MustParse("16Mi"),
+				}},
 			}},
 		},
 	}, metav1.CreateOptions{})

@@ -1,6 +1,6 @@
-// Load sends chat messages from inside the cluster, as other services would,
-// until it is told to stop: GET /stats says what became of them, POST /stop
-// ends it and says so too.
+// Load sends chat messages from inside the cluster, as another service would.
+// GET /stats returns how many were answered. POST /stop stops sending, and returns
+// the same.
 package main
 
 import (
@@ -22,7 +22,7 @@ import (
 const (
 	requestTimeout = 30 * time.Second
 	headerTimeout  = 5 * time.Second
-	mostFailures   = 20
+	maxFailures    = 20 // that Stats lists
 )
 
 func main() {
@@ -37,10 +37,10 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
-	url := flags.String("url", "", "of the chat route")
-	users := flags.Int("users", 4, "how many send messages at the same time")
-	pause := flags.Duration("pause", 100*time.Millisecond, "of a user between two messages")
-	address := flags.String("address", ":8080", "to serve at")
+	url := flags.String("url", "", "`URL` of the chat route")
+	users := flags.Int("users", 4, "number of users who send messages at the same time")
+	pause := flags.Duration("pause", 100*time.Millisecond, "time between two messages of a user")
+	address := flags.String("address", ":8080", "`address` to listen at")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -70,11 +70,13 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// Stats say what became of the messages.
+// Stats are the results of the messages so far:
+//
+//	{"answered":{"load-0":12,"load-1":11},"failed":1,"failures":["15:04:05.678 502 Bad Gateway: …"]}
 type Stats struct {
-	Answered map[string]int `json:"answered"` // by user
+	Answered map[string]int `json:"answered"` // number of messages by user
 	Failed   int            `json:"failed"`
-	Failures []string       `json:"failures"` // the first of them
+	Failures []string       `json:"failures"` // the first 20, with their times
 }
 
 type load struct {
@@ -85,8 +87,8 @@ type load struct {
 	stats Stats
 }
 
-// send sends messages of the user until ctx ends. A message that was begun is
-// finished.
+// send sends messages of the user until ctx ends. It waits for the answer to the
+// last one.
 func (l *load) send(ctx context.Context, user string, pause time.Duration) {
 	for {
 		err := l.message(context.WithoutCancel(ctx), user)
@@ -96,7 +98,7 @@ func (l *load) send(ctx context.Context, user string, pause time.Duration) {
 		} else {
 			l.stats.Failed++
 		}
-		if err != nil && len(l.stats.Failures) < mostFailures {
+		if err != nil && len(l.stats.Failures) < maxFailures {
 			l.stats.Failures = append(l.stats.Failures, time.Now().UTC().Format("15:04:05.000 ")+err.Error())
 		}
 		l.mu.Unlock()
@@ -108,6 +110,7 @@ func (l *load) send(ctx context.Context, user string, pause time.Duration) {
 	}
 }
 
+// message sends one message. Any answer other than 200 is an error.
 func (l *load) message(ctx context.Context, user string) error {
 	body := fmt.Sprintf(`{"user_id":%q,"text":"hello"}`, user)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, strings.NewReader(body))
@@ -127,6 +130,7 @@ func (l *load) message(ctx context.Context, user string) error {
 	return err
 }
 
+// handler serves the statistics. It calls stop for POST /stop.
 func (l *load) handler(stop func()) http.Handler {
 	mux := http.NewServeMux()
 	answer := func(w http.ResponseWriter) {

@@ -33,35 +33,34 @@ func TestLoad(t *testing.T) {
 		ended <- run(ctx, []string{"-url", chat.URL, "-users", "2", "-pause", "1ms", "-address", address})
 	}()
 
-	stats := func(method, path string) (s Stats) {
-		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); ; {
-			req, _ := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, nil)
-			resp, err := http.DefaultClient.Do(req)
-			if err == nil {
-				err = json.NewDecoder(resp.Body).Decode(&s)
-				_ = resp.Body.Close()
-				if err != nil {
-					t.Fatal(err)
-				}
-				return s
-			}
-			if time.Now().After(deadline) {
-				t.Fatal(err)
-			}
+	ask := func(method, path string) (s Stats, err error) {
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+address+path, nil)
+		if err != nil {
+			return Stats{}, err
 		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return Stats{}, err
+		}
+		defer func() { _ = resp.Body.Close() }()
+		err = json.NewDecoder(resp.Body).Decode(&s)
+		return s, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); stats("GET", "/stats").Answered["load-1"] < 5; {
+	var sofar Stats
+	for deadline := time.Now().Add(10 * time.Second); sofar.Answered["load-1"] < 5; sofar, err = ask("GET", "/stats") {
 		if time.Now().After(deadline) {
-			t.Fatal("nothing is answered")
+			t.Fatalf("after 10s: %+v, %v", sofar, err)
 		}
 	}
-	last := stats("POST", "/stop")
+	last, err := ask("POST", "/stop")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if all := last.Answered["load-0"] + last.Answered["load-1"] + last.Failed; int64(all) != received.Load() {
-		t.Errorf("%+v, but %d messages were received", last, received.Load())
+		t.Errorf("chat received %d messages, but the statistics are %+v", received.Load(), last)
 	}
 	if last.Failed != 1 || !strings.Contains(last.Failures[0], "502 Bad Gateway") {
-		t.Errorf("got %+v", last)
+		t.Errorf("the statistics are %+v; want one failure, with its status", last)
 	}
 	cancel()
 	if err := <-ended; err != nil {
