@@ -1,3 +1,4 @@
+{{- /* What charts/service-templates looks up by the name of this chart. */ -}}
 {{- define "analytics.kind" -}}Deployment{{- end }}
 
 {{- define "analytics.annotations" }}{{ end }}

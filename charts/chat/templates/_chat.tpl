@@ -1,7 +1,10 @@
 {{- /*
-A StatefulSet, because each replica has a spool of its own: a bbolt file, which
-one process can open, with events that were answered for and not yet published.
-A replica that comes back under its name finds its volume, and publishes them.
+What charts/service-templates looks up by the name of this chart.
+
+Chat is a StatefulSet, because each replica has a spool of its own: a bbolt file,
+which only one process can open, with the events of answered messages that are not
+published yet. A replica that comes back under its name finds its volume, and
+publishes them.
 */ -}}
 {{- define "chat.kind" -}}StatefulSet{{- end }}
 
@@ -9,7 +12,7 @@ A replica that comes back under its name finds its volume, and publishes them.
 {{- .Values.model.existingSecret | default (printf "%s-model" (include "service.fullname" .)) }}
 {{- end }}
 
-{{- /* Restarts the pods when the key in the values changes. */ -}}
+{{- /* The checksum restarts the pods when the key in the values changes. */ -}}
 {{- define "chat.annotations" -}}
 {{- with .Values.model.apiKey -}}
 checksum/model-key: {{ sha256sum . }}

@@ -2,13 +2,13 @@
 
 {{- define "daca.model.name" -}}{{ .Release.Name }}-model{{- end }}
 
-{{- /* Labels of a part of the suite: (dict "root" $ "part" "redis"). */ -}}
+{{- /* The templates for labels take (dict "root" $ "part" "redis"). */ -}}
 {{- define "daca.selectorLabels" -}}
 app.kubernetes.io/name: {{ .part }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 {{- end }}
 
-{{- /* Without the chart's version, so that a new one does not restart Redis. */ -}}
+{{- /* These do not have the version of the chart: a new version would restart Redis. */ -}}
 {{- define "daca.podLabels" -}}
 {{ include "daca.selectorLabels" . }}
 app.kubernetes.io/part-of: daca
@@ -28,14 +28,17 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
 {{- end }}
 
-{{- /* Not empty when the offline model is what answers. */ -}}
+{{- /* Prints "yes" if the offline model answers, and nothing otherwise. */ -}}
 {{- define "daca.model.offline" -}}
 {{- with .Values.chat.model }}
 {{- if not (or .apiKey .existingSecret .baseURL) }}yes{{ end }}
 {{- end }}
 {{- end }}
 
-{{- /* The names that a chart of the services gives: (dict "root" $ "chart" "chat" "what" "fullname"). */ -}}
+{{- /*
+A name that the chart of a service uses: (dict "root" $ "chart" "chat" "what"
+"fullname").
+*/ -}}
 {{- define "daca.of" -}}
 {{ include (printf "service.%s" .what) (dict "Values" (index .root.Values .chart) "Chart" (dict "Name" .chart) "Release" .root.Release) }}
 {{- end }}
@@ -52,7 +55,7 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{ .Values.redis.auth.existingSecret | default (include "daca.redis.name" .) }}
 {{- end }}
 
-{{- /* How a Component reaches Redis. */ -}}
+{{- /* The metadata by which a Component reaches Redis. */ -}}
 {{- define "daca.redis.metadata" -}}
 - name: redisHost
   value: {{ include "daca.redis.host" . | quote }}
