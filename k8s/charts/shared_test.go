@@ -40,9 +40,9 @@ func TestServicesShareTheirTemplates(t *testing.T) {
 	}
 }
 
-// Each chart has a schema of its own, since Helm reads no other file with it.
-// What is in both of them has to be the same, except for the title and the
-// environment variables.
+// Each chart has a schema of its own, because Helm reads no other file with it.
+// What both schemas have must be the same, except for the environment variables in
+// config.
 func TestServicesShareTheirSchema(t *testing.T) {
 	t.Parallel()
 	type schema struct {
