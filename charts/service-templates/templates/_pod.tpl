@@ -104,17 +104,8 @@ spec:
   volumes:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with .Values.nodeSelector }}
-  nodeSelector:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.affinity }}
-  affinity:
-    {{- toYaml . | nindent 4 }}
-  {{- end }}
-  {{- with .Values.tolerations }}
-  tolerations:
-    {{- toYaml . | nindent 4 }}
+  {{- with include "service.scheduling" .Values }}
+  {{- . | nindent 2 }}
   {{- end }}
   {{- with .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
@@ -138,4 +129,15 @@ and would print 1048576 as 1.048576e+06.
 */ -}}
 {{- define "service.text" -}}
 {{- if kindIs "float64" . }}{{ int64 . | quote }}{{ else }}{{ . | toString | quote }}{{ end }}
+{{- end }}
+
+{{- /* Where a pod may run, by the values nodeSelector, affinity and tolerations. */ -}}
+{{- define "service.scheduling" -}}
+{{- $chosen := list }}
+{{- range $name := list "nodeSelector" "affinity" "tolerations" }}
+{{- with index $ $name }}
+{{- $chosen = append $chosen (printf "%s:\n%s" $name (toYaml . | indent 2)) }}
+{{- end }}
+{{- end }}
+{{- join "\n" $chosen }}
 {{- end }}
