@@ -17,6 +17,16 @@ app.kubernetes.io/part-of: daca
 {{- end }}
 {{- end }}
 
+{{- /* Of a pod: (dict "part" (what the labels take) "annotations" .podAnnotations). */ -}}
+{{- define "daca.podMetadata" -}}
+labels:
+  {{- include "daca.podLabels" .part | nindent 2 }}
+{{- with .annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{- define "daca.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
