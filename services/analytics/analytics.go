@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"daca/services/internal/contract"
-	"daca/services/internal/serve"
+	"daca/services/internal/fastapi"
 )
 
 // analytics answers and sets the counts.
@@ -35,7 +35,7 @@ func (a *analytics) get(ctx context.Context, in *getInput) (*countOutput, error)
 	n, err := a.counts.Count(ctx, in.UserID)
 	switch {
 	case errors.Is(err, errUnknownUser):
-		return nil, serve.NewError(http.StatusNotFound, "User not found")
+		return nil, fastapi.NewError(http.StatusNotFound, "User not found")
 	case err != nil:
 		a.counts.logger.ErrorContext(ctx, "reading a count failed", "dependency", contract.StateStore, "error", err)
 		return nil, failed(err)
@@ -104,7 +104,7 @@ func (in *initializeInput) count() (int64, error) {
 	if in.Body != nil {
 		return int64(in.Body.MessageCount), nil
 	}
-	return serve.ParseInteger("query", "message_count", in.MessageCount, 0, maxCount)
+	return fastapi.ParseInteger("query", "message_count", in.MessageCount, 0, maxCount)
 }
 
 type incrementInput struct {

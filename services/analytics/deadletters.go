@@ -20,7 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"daca/services/internal/contract"
-	"daca/services/internal/serve"
+	"daca/services/internal/fastapi"
 )
 
 // Bounds of the dead letters, well below what Dapr's gRPC API carries (4 MiB).
@@ -76,7 +76,7 @@ func newDeadLetters(s store, b broker, budget time.Duration, logger *slog.Logger
 func (l *deadLetters) receive(ctx context.Context, in *eventInput) (*eventOutput, error) {
 	var envelope event.Event
 	if err := json.Unmarshal(in.RawBody, &envelope); err != nil {
-		return nil, serve.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers raw payloads", nil, "body")
+		return nil, fastapi.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers raw payloads", nil, "body")
 	}
 	arrived := describe(envelope.Data(), time.Now())
 	listed := true
@@ -190,9 +190,9 @@ func (l *deadLetters) replay(ctx context.Context, in *letterPath) (*letterOutput
 	})
 	switch {
 	case errors.Is(err, errNoLetter):
-		return nil, serve.NewError(http.StatusNotFound, "Dead letter not found")
+		return nil, fastapi.NewError(http.StatusNotFound, "Dead letter not found")
 	case errors.Is(err, errNoReplay):
-		return nil, serve.NewError(http.StatusConflict, "The event is too large to be kept, or names no topic of this service, and cannot be replayed: "+found.Reason)
+		return nil, fastapi.NewError(http.StatusConflict, "The event is too large to be kept, or names no topic of this service, and cannot be replayed: "+found.Reason)
 	case err != nil:
 		return nil, l.fail(ctx, "replaying a dead letter", err)
 	}
@@ -229,7 +229,7 @@ func (l *deadLetters) forget(ctx context.Context, outcome string, match func(let
 	})
 	switch {
 	case errors.Is(err, errNoLetter):
-		return nil, serve.NewError(http.StatusNotFound, "Dead letter not found")
+		return nil, fastapi.NewError(http.StatusNotFound, "Dead letter not found")
 	case err != nil:
 		return nil, l.fail(ctx, "forgetting a dead letter", err)
 	}

@@ -42,21 +42,21 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	sidecar, err := newSidecar(cfg)
+	dapr, err := newDaprClient(cfg)
 	if err != nil {
 		return err
 	}
-	defer sidecar.Close()
+	defer dapr.Close()
 
 	metrics := serve.NewMetrics()
-	counter := newCounter(sidecar, counterConfig{
+	counter := newCounter(dapr, counterConfig{
 		Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget,
 	}, logger, metrics)
-	letters := newDeadLetters(sidecar, sidecar, cfg.CommitBudget, logger, metrics)
+	letters := newDeadLetters(dapr, dapr, cfg.CommitBudget, logger, metrics)
 	api := newAPI(cfg, counter, letters, []serve.Check{
-		{Name: "sidecar", Ask: sidecar.Ping},
+		{Name: "sidecar", Ask: dapr.Ping},
 		{Name: contract.StateStore, Ask: counter.Ping},
-		{Name: "deliveries", Optional: true, Ask: sidecar.OneAtATime},
+		{Name: "deliveries", Optional: true, Ask: dapr.OneAtATime},
 	}, logger, metrics)
 	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Delay: cfg.ShutdownDelay, Grace: cfg.ShutdownGrace})
 }

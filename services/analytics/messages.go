@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"daca/services/internal/contract"
-	"daca/services/internal/serve"
+	"daca/services/internal/fastapi"
 )
 
 // events handles what Dapr delivers, and the bare events of the tutorials.
@@ -121,14 +121,14 @@ func (e *events) handleBare(ctx context.Context, in *eventInput, want contract.E
 	event, err := contract.DecodeBareEvent(in.RawBody)
 	switch {
 	case err != nil:
-		return nil, serve.Unprocessable("value_error", err.Error(), string(in.RawBody), "body")
+		return nil, fastapi.Unprocessable("value_error", err.Error(), string(in.RawBody), "body")
 	case event.Type != want:
 		return status("ignored", "event_type is not "+string(want)), nil
 	case event.UserID == "":
 		return status("ignored", "user_id is missing"), nil
 	}
 	if err := event.UserID.Validate(); err != nil {
-		return nil, serve.Unprocessable("value_error", err.Error(), event.UserID, "body", "user_id")
+		return nil, fastapi.Unprocessable("value_error", err.Error(), event.UserID, "body", "user_id")
 	}
 	op := operation{ID: uuid.NewString(), Change: change}
 	if in.IdempotencyKey != "" {

@@ -13,13 +13,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
 )
 
 // newAPI returns the whole HTTP surface of the service; probes and
-// documentation come with serve.New.
-func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *serve.API {
-	api := serve.New(serve.Options{
+// documentation come with fastapi.New.
+func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *fastapi.API {
+	api := fastapi.New(fastapi.Options{
 		Name:         contract.AnalyticsApp,
 		Title:        "DACA Analytics Service",
 		Description:  "Keeps how many messages each user has sent: counts the events of its Dapr subscriptions, each exactly once.",
@@ -29,36 +30,30 @@ func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Ch
 		Metrics:      metrics,
 		Checks:       checks,
 	})
-	op := func(id, method, path, tag, summary string, statuses ...int) huma.Operation {
-		return huma.Operation{
-			OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary,
-			Responses: serve.Responses(api, statuses...),
-		}
-	}
 	a := &analytics{counts: counts}
-	serve.Register(api, op("welcome", "GET", "/", "analytics", "Say hello"), welcome)
-	serve.Register(api, op("get-analytics", "GET", "/analytics/{user_id}", "analytics", "How many messages has the user sent?", 404, 422, 503), a.get)
-	serve.Register(api, op("initialize", "POST", "/analytics/{user_id}/initialize", "analytics", "Set the user's count", 413, 415, 422, 503), a.initialize)
-	serve.Register(api, op("increment", "POST", "/analytics/{user_id}/increment", "analytics", "Add one to the user's count", 422, 503), a.increment)
+	fastapi.Register(api, api.Operation("welcome", "GET", "/", "analytics", "Say hello"), welcome)
+	fastapi.Register(api, api.Operation("get-analytics", "GET", "/analytics/{user_id}", "analytics", "How many messages has the user sent?", 404, 422, 503), a.get)
+	fastapi.Register(api, api.Operation("initialize", "POST", "/analytics/{user_id}/initialize", "analytics", "Set the user's count", 413, 415, 422, 503), a.initialize)
+	fastapi.Register(api, api.Operation("increment", "POST", "/analytics/{user_id}/increment", "analytics", "Add one to the user's count", 422, 503), a.increment)
 
 	e := &events{counts: counts, logger: logger}
 	delivery := func(id, path, summary string) huma.Operation {
-		o := op(id, "POST", path, "subscriptions", summary, 413, 422, 503)
+		o := api.Operation(id, "POST", path, "subscriptions", summary, 413, 422, 503)
 		o.RequestBody, o.SkipValidateBody = eventBody(api.OpenAPI().Components.Schemas), true
 		o.MaxBodyBytes = maxDelivery
 		if cfg.AppToken != "" {
-			o.Responses = serve.Responses(api, 401, 413, 422, 503)
+			o.Responses = fastapi.Responses(api, 401, 413, 422, 503)
 			o.Middlewares = huma.Middlewares{fromSidecar(cfg.AppToken)}
 		}
 		return o
 	}
-	serve.Register(api, delivery("messages", "/messages", "Count a MessageSent event of topic messages"), e.messageSent)
-	serve.Register(api, delivery("users", "/users", "Make the user of a UserRegistered event of topic users known"), e.userRegistered)
-	serve.Register(api, delivery("deadletters-receive", "/deadletters", "Keep an event that could not be handled"), letters.receive)
+	fastapi.Register(api, delivery("messages", "/messages", "Count a MessageSent event of topic messages"), e.messageSent)
+	fastapi.Register(api, delivery("users", "/users", "Make the user of a UserRegistered event of topic users known"), e.userRegistered)
+	fastapi.Register(api, delivery("deadletters-receive", "/deadletters", "Keep an event that could not be handled"), letters.receive)
 
-	serve.Register(api, op("deadletters-list", "GET", "/deadletters", "dead letters", "Which events could not be handled?", 503), letters.list)
-	serve.Register(api, op("deadletters-replay", "POST", "/deadletters/{id}/replay", "dead letters", "Publish the event again and forget the letter", 404, 409, 503), letters.replay)
-	serve.Register(api, op("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters", "Forget the letter", 404, 503), letters.remove)
+	fastapi.Register(api, api.Operation("deadletters-list", "GET", "/deadletters", "dead letters", "Which events could not be handled?", 503), letters.list)
+	fastapi.Register(api, api.Operation("deadletters-replay", "POST", "/deadletters/{id}/replay", "dead letters", "Publish the event again and forget the letter", 404, 409, 503), letters.replay)
+	fastapi.Register(api, api.Operation("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters", "Forget the letter", 404, 503), letters.remove)
 	return api
 }
 
@@ -95,7 +90,7 @@ func welcome(context.Context, *struct{}) (*message, error) {
 // unavailable is the answer when the state store, or the sidecar before it,
 // cannot be used. The error itself is in the log and in /readyz.
 func unavailable(detail string) error {
-	e := serve.NewError(http.StatusServiceUnavailable, detail)
+	e := fastapi.NewError(http.StatusServiceUnavailable, detail)
 	e.Headers = http.Header{"Retry-After": {"1"}}
 	return e
 }
@@ -103,7 +98,7 @@ func unavailable(detail string) error {
 // failed is the answer when a count cannot be read or changed.
 func failed(err error) error {
 	if errors.Is(err, errCorrupt) {
-		return serve.NewError(http.StatusInternalServerError, "What "+contract.StateStore+" holds for the user is not a count. It is left as it is; the log names its key.")
+		return fastapi.NewError(http.StatusInternalServerError, "What "+contract.StateStore+" holds for the user is not a count. It is left as it is; the log names its key.")
 	}
 	return unavailable(storeUnavailable)
 }

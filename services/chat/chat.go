@@ -13,6 +13,7 @@ import (
 
 	"daca/services/chat/agent"
 	"daca/services/internal/contract"
+	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
 )
 
@@ -74,7 +75,7 @@ func (tags) Schema(huma.Registry) *huma.Schema {
 func (t *tags) Resolve(huma.Context, *huma.PathBuffer) (errs []error) {
 	for i, tag := range t.given[:min(len(t.given), maxTags)] {
 		if tag[0] != '"' {
-			errs = append(errs, &serve.Invalid{Type: "string_type", Loc: []any{"body", "tags", i}, Msg: "Input should be a valid string", Input: tag})
+			errs = append(errs, &fastapi.Invalid{Type: "string_type", Loc: []any{"body", "tags", i}, Msg: "Input should be a valid string", Input: tag})
 		}
 	}
 	return errs
@@ -100,10 +101,10 @@ type metadata struct {
 // not answered is not published.
 func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	if err := in.Body.UserID.Validate(); err != nil {
-		return nil, serve.Unprocessable("value_error", err.Error(), in.Body.UserID, "body", "user_id")
+		return nil, fastapi.Unprocessable("value_error", err.Error(), in.Body.UserID, "body", "user_id")
 	}
 	if strings.TrimSpace(in.Body.Text) == "" {
-		return nil, serve.NewError(http.StatusBadRequest, "Message text cannot be empty")
+		return nil, fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
 	}
 	event := contract.Event{
 		ID: eventID(contract.MessageSent, in.Body.UserID, in.IdempotencyKey), Time: time.Now().UTC().Truncate(time.Millisecond),
@@ -119,7 +120,7 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	_ = c.modelOutcome.Record(nil)
 	if err := c.publisher.Publish(ctx, event); err != nil {
 		c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
-		return nil, serve.NewError(http.StatusServiceUnavailable,
+		return nil, fastapi.NewError(http.StatusServiceUnavailable,
 			"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. Send it again with the same Idempotency-Key.")
 	}
 	out := &chatOutput{}

@@ -7,65 +7,45 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/dapr/go-sdk/client"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"daca/services/internal/contract"
-	"daca/services/internal/serve"
+	"daca/services/internal/sidecar"
 )
 
-// sidecar is the Dapr sidecar of this service.
-type sidecar struct {
-	dapr      client.Client
-	conn      *grpc.ClientConn
+// daprClient is what the chat service asks of its sidecar.
+type daprClient struct {
+	*sidecar.Sidecar
 	analytics string // app id
 }
 
-// newSidecar does not connect: the sidecar may start later than the service.
-func newSidecar(cfg config) (*sidecar, error) {
-	conn, err := serve.DialSidecar(cfg.DaprEndpoint, cfg.DaprPort, cfg.DaprToken)
+// newDaprClient does not connect: the sidecar may start later than the service.
+func newDaprClient(cfg config) (*daprClient, error) {
+	side, err := sidecar.Dial(cfg.DaprEndpoint, cfg.DaprPort, cfg.DaprToken, contract.PubSub)
 	if err != nil {
 		return nil, err
 	}
-	return &sidecar{dapr: client.NewClientWithConnection(conn), conn: conn, analytics: cfg.AnalyticsApp}, nil
-}
-
-func (s *sidecar) Close() { s.dapr.Close() }
-
-// Ping reports why the sidecar cannot be reached, or that it lacks the pub/sub
-// component.
-func (s *sidecar) Ping(ctx context.Context) error {
-	meta, err := s.dapr.GetMetadata(ctx)
-	if err != nil {
-		return fmt.Errorf("asking the Dapr sidecar at %s for its metadata: %w", s.conn.Target(), err)
-	}
-	for _, component := range meta.RegisteredComponents {
-		if component.Name == contract.PubSub {
-			return nil
-		}
-	}
-	return fmt.Errorf("the Dapr sidecar at %s has no component %q", s.conn.Target(), contract.PubSub)
+	return &daprClient{Sidecar: side, analytics: cfg.AnalyticsApp}, nil
 }
 
 // Count asks the analytics service how many messages the user has sent: 0 for
 // a user it does not know. An error says that this cannot be told.
-func (s *sidecar) Count(ctx context.Context, user contract.UserID) (int64, error) {
+func (c *daprClient) Count(ctx context.Context, user contract.UserID) (int64, error) {
 	method := "analytics/" + url.PathEscape(string(user))
-	body, err := s.dapr.InvokeMethod(ctx, s.analytics, method, http.MethodGet)
+	body, err := c.Dapr.InvokeMethod(ctx, c.analytics, method, http.MethodGet)
 	if isUnknownUser(err) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("invoking %s: %w", s.analytics, err)
+		return 0, fmt.Errorf("invoking %s: %w", c.analytics, err)
 	}
 	var answer struct {
 		MessageCount *int64 `json:"message_count"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil || answer.MessageCount == nil {
-		return 0, fmt.Errorf("invoking %s: the answer %.100q has no message_count", s.analytics, body)
+		return 0, fmt.Errorf("invoking %s: the answer %.100q has no message_count", c.analytics, body)
 	}
 	return *answer.MessageCount, nil
 }
@@ -88,14 +68,4 @@ func isUnknownUser(err error) bool {
 		}
 	}
 	return false
-}
-
-// Publish sends an encoded CloudEvent to the topic.
-func (s *sidecar) Publish(ctx context.Context, topic string, event []byte) error {
-	err := s.dapr.PublishEvent(ctx, contract.PubSub, topic, event,
-		client.PublishEventWithContentType(contract.CloudEventsContentType))
-	if err != nil {
-		return fmt.Errorf("publishing to topic %q of %q: %w", topic, contract.PubSub, err)
-	}
-	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"daca/services/chat/agent"
-	"daca/services/internal/serve"
+	"daca/services/internal/fastapi"
 )
 
 // defaultRetryAfter is said where a provider limits the rate without saying
@@ -22,7 +22,7 @@ const defaultRetryAfter = 5 * time.Second
 func (c *chat) failed(ctx, running context.Context, err error) error {
 	if ctx.Err() != nil { // the client is gone
 		c.logger.InfoContext(ctx, "the client left before the answer")
-		return serve.NewError(http.StatusServiceUnavailable, "The request was given up")
+		return fastapi.NewError(http.StatusServiceUnavailable, "The request was given up")
 	}
 	if running.Err() != nil {
 		err = &agent.Error{Kind: agent.Timeout}
@@ -37,30 +37,30 @@ func (c *chat) failed(ctx, running context.Context, err error) error {
 }
 
 // answerFor maps a failure of the model to an answer that names the cause.
-func answerFor(err error) *serve.Error {
+func answerFor(err error) *fastapi.Error {
 	var failure *agent.Error
 	if !errors.As(err, &failure) {
-		return serve.NewError(http.StatusInternalServerError, "Internal Server Error")
+		return fastapi.NewError(http.StatusInternalServerError, "Internal Server Error")
 	}
 	switch failure.Kind {
 	case agent.Unauthorized:
-		return serve.NewError(http.StatusBadGateway, fmt.Sprintf("The model provider refused the API key (status %d). Check OPENAI_API_KEY or GEMINI_API_KEY.", failure.Status))
+		return fastapi.NewError(http.StatusBadGateway, fmt.Sprintf("The model provider refused the API key (status %d). Check OPENAI_API_KEY or GEMINI_API_KEY.", failure.Status))
 	case agent.RateLimited:
 		wait := failure.RetryAfter
 		if wait <= 0 {
 			wait = defaultRetryAfter
 		}
-		e := serve.NewError(http.StatusServiceUnavailable, "The model provider limits the rate of requests, or the quota is used up. Try again later.")
+		e := fastapi.NewError(http.StatusServiceUnavailable, "The model provider limits the rate of requests, or the quota is used up. Try again later.")
 		e.Headers = http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(wait.Seconds())))}}
 		return e
 	case agent.Timeout:
-		return serve.NewError(http.StatusGatewayTimeout, "The model did not answer in time. Try again later.")
+		return fastapi.NewError(http.StatusGatewayTimeout, "The model did not answer in time. Try again later.")
 	case agent.Rejected:
-		return serve.NewError(http.StatusBadGateway, fmt.Sprintf("The model provider refused the request (status %d). Check OPENAI_MODEL and OPENAI_BASE_URL.", failure.Status))
+		return fastapi.NewError(http.StatusBadGateway, fmt.Sprintf("The model provider refused the request (status %d). Check OPENAI_MODEL and OPENAI_BASE_URL.", failure.Status))
 	case agent.TurnsExceeded:
-		return serve.NewError(http.StatusBadGateway, "The agent did not come to an answer: the model went on calling tools.")
+		return fastapi.NewError(http.StatusBadGateway, "The agent did not come to an answer: the model went on calling tools.")
 	case agent.Unavailable:
-		return serve.NewError(http.StatusBadGateway, "The model is unavailable, or its answer cannot be used. Try again later.")
+		return fastapi.NewError(http.StatusBadGateway, "The model is unavailable, or its answer cannot be used. Try again later.")
 	}
-	return serve.NewError(http.StatusInternalServerError, "Internal Server Error")
+	return fastapi.NewError(http.StatusInternalServerError, "Internal Server Error")
 }

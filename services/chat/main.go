@@ -54,17 +54,17 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (err err
 	if err != nil {
 		return fmt.Errorf("preparing the agent: %w", err)
 	}
-	sidecar, err := newSidecar(cfg)
+	dapr, err := newDaprClient(cfg)
 	if err != nil {
 		return err
 	}
-	defer sidecar.Close()
+	defer dapr.Close()
 	spool, err := openSpool(cfg.SpoolPath)
 	if err != nil {
 		return err
 	}
 	metrics := serve.NewMetrics()
-	publisher := newPublisher(sidecar, spool, cfg.PublishBudget, logger, metrics)
+	publisher := newPublisher(dapr, spool, cfg.PublishBudget, logger, metrics)
 	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
 	var drainer sync.WaitGroup
 	drainer.Go(func() { publisher.Drain(draining) })
@@ -77,13 +77,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (err err
 	}()
 
 	chat := &chat{
-		counts: sidecar, countTimeout: cfg.AnalyticsTimeout,
+		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
 		agent:        responder,
 		agentTimeout: cfg.ChatTimeout,
 		publisher:    publisher, logger: logger,
 	}
 	api := newAPI(cfg, chat, []serve.Check{
-		{Name: "sidecar", Ask: sidecar.Ping},
+		{Name: "sidecar", Ask: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Ask: publisher.outcome.Ask},
 		{Name: contract.AnalyticsApp, Optional: true, Ask: chat.countOutcome.Ask},
 		{Name: "model", Optional: true, Ask: chat.modelOutcome.Ask},

@@ -5,17 +5,17 @@ import (
 	"log/slog"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
 )
 
 // newAPI returns the whole HTTP surface of the service; probes and
-// documentation come with serve.New.
-func newAPI(cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *serve.API {
-	api := serve.New(serve.Options{
+// documentation come with fastapi.New.
+func newAPI(cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *fastapi.API {
+	api := fastapi.New(fastapi.Options{
 		Name:         contract.ChatApp,
 		Title:        "DACA Chat Service",
 		Description:  "Answers messages with an LLM agent that knows how many messages the user has sent.",
@@ -25,23 +25,17 @@ func newAPI(cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metr
 		Metrics:      metrics,
 		Checks:       checks,
 	})
-	op := func(id, method, path, tag, summary string, errors ...int) huma.Operation {
-		return huma.Operation{
-			OperationID: id, Method: method, Path: path, Tags: []string{tag}, Summary: summary,
-			Responses: serve.Responses(api, errors...),
-		}
-	}
-	serve.Register(api, op("welcome", "GET", "/", "chat", "Say hello"), welcome)
-	serve.Register(api, op("chat", "POST", "/chat/", "chat", "Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)
-	unslashed := op("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
+	fastapi.Register(api, api.Operation("welcome", "GET", "/", "chat", "Say hello"), welcome)
+	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat", "Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)
+	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
 	unslashed.Hidden = true
-	serve.Register(api, unslashed, c.post)
+	fastapi.Register(api, unslashed, c.post)
 
 	u := &users{publisher: c.publisher, logger: logger}
-	serve.Register(api, op("get-user", "GET", "/users/{user_id}", "users", "Look a user up", 422), u.get)
-	register := op("register-user", "POST", "/users/{user_id}/register", "users", "Make a user known before the first message", 422, 503)
+	fastapi.Register(api, api.Operation("get-user", "GET", "/users/{user_id}", "users", "Look a user up", 422), u.get)
+	register := api.Operation("register-user", "POST", "/users/{user_id}/register", "users", "Make a user known before the first message", 422, 503)
 	register.DefaultStatus = http.StatusAccepted
-	serve.Register(api, register, u.register)
+	fastapi.Register(api, register, u.register)
 	return api
 }
 

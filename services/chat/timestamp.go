@@ -10,7 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"daca/services/internal/serve"
+	"daca/services/internal/fastapi"
 )
 
 // timestamp is a point in time in any form that pydantic reads: ISO 8601 with
@@ -52,7 +52,7 @@ func (t *timestamp) Resolve(huma.Context, *huma.PathBuffer) []error {
 	if t.err == nil {
 		return nil
 	}
-	return []error{&serve.Invalid{
+	return []error{&fastapi.Invalid{
 		Type: "datetime_from_date_parsing", Loc: []any{"body", "metadata", "timestamp"},
 		Msg: "Input should be a valid datetime or date, " + t.err.Error(), Input: t.given,
 		Ctx: map[string]any{"error": t.err.Error()},

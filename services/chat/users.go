@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"daca/services/internal/contract"
-	"daca/services/internal/serve"
+	"daca/services/internal/fastapi"
 )
 
 // users answers who a user is, and registers users.
@@ -58,7 +58,7 @@ func (u *users) register(ctx context.Context, in *registerInput) (*registerOutpu
 	}
 	if err := u.publisher.Publish(ctx, event); err != nil {
 		u.logger.ErrorContext(ctx, "registering a user failed", "event_id", event.ID, "error", err)
-		return nil, serve.NewError(http.StatusServiceUnavailable, "Neither "+contract.PubSub+" nor the spool took the event. Try again later.")
+		return nil, fastapi.NewError(http.StatusServiceUnavailable, "Neither "+contract.PubSub+" nor the spool took the event. Try again later.")
 	}
 	out := &registerOutput{}
 	out.Body.Status, out.Body.UserID = "accepted", in.UserID

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
 	"daca/services/model/offline"
 )
@@ -20,14 +21,14 @@ const maxBodyBytes = 4 << 20
 
 // newAPI mounts the offline model beside the routes that every service has.
 // Everything unknown is answered in OpenAI's words rather than FastAPI's.
-func newAPI(cfg config, logger *slog.Logger) (*serve.API, error) {
+func newAPI(cfg config, logger *slog.Logger) (*fastapi.API, error) {
 	model, err := offline.New(offline.Options{
 		APIKey: cfg.APIKey, Behaviour: cfg.Behaviour, MaxBodyBytes: maxBodyBytes, Now: time.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("environment variable MODEL_BEHAVIOUR: %w", err)
 	}
-	api := serve.New(serve.Options{
+	api := fastapi.New(fastapi.Options{
 		Name:         service,
 		Title:        "DACA Offline Model",
 		Description:  "Speaks OpenAI's chat completions under /v1 and answers without any network.",

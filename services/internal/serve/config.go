@@ -1,3 +1,5 @@
+// Package serve starts, watches and stops a service: its configuration, logs,
+// metrics, probes and HTTP server.
 package serve
 
 import (

@@ -55,6 +55,49 @@ func NewMetrics() *prometheus.Registry {
 	return r
 }
 
+// Observe counts, times and logs every request. Probes and documentation are
+// logged at debug level only.
+func Observe(logger *slog.Logger, metrics prometheus.Registerer) gin.HandlerFunc {
+	duration := promauto.With(metrics).NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "http_request_duration_seconds",
+		Help:    "Time to answer a request, by method, route and status.",
+		Buckets: prometheus.DefBuckets,
+	}, []string{"method", "route", "status"})
+	return func(c *gin.Context) {
+		start := time.Now()
+		c.Next()
+		elapsed := time.Since(start)
+		status := c.Writer.Status()
+		duration.WithLabelValues(method(c), route(c), strconv.Itoa(status)).Observe(elapsed.Seconds())
+		logger.Log(c.Request.Context(), requestLevel(c, status), "request",
+			"method", c.Request.Method, "path", c.Request.URL.EscapedPath(), "status", status,
+			"duration_ms", float64(elapsed.Microseconds())/1000)
+	}
+}
+
+func requestLevel(c *gin.Context, status int) slog.Level {
+	if status >= 500 {
+		return slog.LevelWarn
+	}
+	switch route(c) {
+	case "/healthz", "/readyz", "/metrics", "/version", "/docs", "/openapi.json":
+		return slog.LevelDebug
+	}
+	if strings.HasPrefix(c.Request.URL.Path, "/dapr/") { // a sidecar asks for subscriptions, which are declared elsewhere
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// route is the pattern of the route. A path would make new lines and series for
+// every user.
+func route(c *gin.Context) string {
+	if pattern := c.FullPath(); pattern != "" {
+		return strings.TrimSuffix(pattern, "/*asset")
+	}
+	return "unmatched"
+}
+
 // method is the request's method or, for one that HTTP does not know, "other":
 // clients must not be able to make new series.
 func method(c *gin.Context) string {
@@ -64,34 +107,4 @@ func method(c *gin.Context) string {
 		return m
 	}
 	return "other"
-}
-
-// observe counts, times and logs every request. Probes and documentation are
-// logged at debug level only.
-func (a *API) observe() gin.HandlerFunc {
-	duration := promauto.With(a.opts.Metrics).NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "http_request_duration_seconds",
-		Help:    "Time to answer a request, by method, route and status.",
-		Buckets: prometheus.DefBuckets,
-	}, []string{"method", "route", "status"})
-	return func(c *gin.Context) {
-		start := time.Now()
-		c.Next()
-		elapsed, status := time.Since(start), c.Writer.Status()
-		duration.WithLabelValues(method(c), route(c), strconv.Itoa(status)).Observe(elapsed.Seconds())
-
-		level := slog.LevelInfo
-		switch route(c) {
-		case "/healthz", "/readyz", "/metrics", "/version", "/docs", "/openapi.json":
-			level = slog.LevelDebug
-		}
-		if strings.HasPrefix(c.Request.URL.Path, "/dapr/") { // a sidecar asks for what is declared elsewhere
-			level = slog.LevelDebug
-		}
-		if status >= 500 {
-			level = slog.LevelWarn
-		}
-		a.opts.Logger.Log(c.Request.Context(), level, "request",
-			"method", c.Request.Method, "path", c.Request.URL.EscapedPath(), "status", status, "duration_ms", float64(elapsed.Microseconds())/1000)
-	}
 }

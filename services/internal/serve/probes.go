@@ -3,15 +3,9 @@ package serve
 import (
 	"context"
 	"log/slog"
-	"net/http"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/gin-gonic/gin"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // checkTimeout bounds /readyz, below the usual timeout of a probe's caller.
@@ -34,17 +28,30 @@ type Readiness struct {
 	Checks map[string]string `json:"checks" doc:"Each dependency: ok, or why it fails."`
 }
 
-type probes struct {
+// Works reports whether the service can do its work, and wants requests.
+func (r Readiness) Works() bool { return r.Status == "ready" || r.Status == "degraded" }
+
+// Probes asks the dependencies of a service whether they work.
+type Probes struct {
 	checks   []Check
 	logger   *slog.Logger
 	stopping atomic.Bool
 
 	mu   sync.Mutex
-	last string
+	last string // status
 }
 
-// readiness runs all checks at once and sums them up.
-func (p *probes) readiness(ctx context.Context) Readiness {
+// NewProbes returns the probes of a service with these dependencies. Changes of
+// its readiness are logged.
+func NewProbes(logger *slog.Logger, checks []Check) *Probes {
+	return &Probes{checks: checks, logger: logger}
+}
+
+// Stop makes the status "stopping" from now on.
+func (p *Probes) Stop() { p.stopping.Store(true) }
+
+// Readiness runs all checks at once and sums them up.
+func (p *Probes) Readiness(ctx context.Context) Readiness {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	errs := make([]error, len(p.checks))
@@ -75,7 +82,7 @@ func (p *probes) readiness(ctx context.Context) Readiness {
 }
 
 // logChange logs the readiness when it differs from what was found before.
-func (p *probes) logChange(ctx context.Context, r Readiness) {
+func (p *Probes) logChange(ctx context.Context, r Readiness) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r.Status == p.last {
@@ -87,64 +94,6 @@ func (p *probes) logChange(ctx context.Context, r Readiness) {
 		level = slog.LevelWarn
 	}
 	p.logger.Log(ctx, level, "readiness changed", "status", r.Status, "checks", r.Checks)
-}
-
-type versionBody struct {
-	Service string `json:"service"`
-	Version string `json:"version"`
-	Go      string `json:"go"`
-}
-
-func (a *API) registerProbes() {
-	tags := []string{"operations"}
-	Register(a, huma.Operation{
-		OperationID: "healthz", Method: http.MethodGet, Path: "/healthz", Tags: tags,
-		Summary:     "Is the process alive?",
-		Description: "Asks no dependency: a failing dependency is no reason to restart the service.",
-	}, func(context.Context, *struct{}) (*struct {
-		Body struct {
-			Status string `json:"status" example:"ok"`
-		}
-	}, error) {
-		out := &struct {
-			Body struct {
-				Status string `json:"status" example:"ok"`
-			}
-		}{}
-		out.Body.Status = "ok"
-		return out, nil
-	})
-	Register(a, huma.Operation{
-		OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: tags,
-		Summary:     "Can the service do its work?",
-		Description: "Names each dependency and, where it fails, why.",
-		Responses: map[string]*huma.Response{"503": {
-			Description: "A dependency without which the service cannot work fails.",
-			Content: map[string]*huma.MediaType{"application/json": {
-				Schema: a.OpenAPI().Components.Schemas.Schema(typeOf[Readiness](), true, ""),
-			}},
-		}},
-	}, func(ctx context.Context, _ *struct{}) (*struct {
-		Status int
-		Body   Readiness
-	}, error) {
-		r := a.probes.readiness(ctx)
-		status := http.StatusOK
-		if r.Status != "ready" && r.Status != "degraded" {
-			status = http.StatusServiceUnavailable
-		}
-		return &struct {
-			Status int
-			Body   Readiness
-		}{status, r}, nil
-	})
-	Register(a, huma.Operation{
-		OperationID: "version", Method: http.MethodGet, Path: "/version", Tags: tags,
-		Summary: "Which build is this?",
-	}, func(context.Context, *struct{}) (*struct{ Body versionBody }, error) {
-		return &struct{ Body versionBody }{versionBody{a.opts.Name, Version(), runtime.Version()}}, nil
-	})
-	a.Engine.GET("/metrics", gin.WrapH(promhttp.HandlerFor(a.opts.Metrics, promhttp.HandlerOpts{Registry: a.opts.Metrics})))
 }
 
 // Outcome remembers how the last call of a dependency ended, for dependencies

@@ -36,15 +36,17 @@ type Stop struct {
 	Grace time.Duration
 }
 
-// Run serves the API on the port until ctx ends. Then /readyz says "stopping",
-// and after the delay intake stops, and requests in flight get the grace period
-// to finish. Run returns nil after an orderly stop.
-func (a *API) Run(ctx context.Context, host string, port int, stop Stop) error {
+// Run serves handler on the port until ctx ends. Then it calls stopping, serves
+// on for the delay, takes no more requests, and lets those in flight finish
+// within the grace period. Run returns nil after an orderly stop.
+func Run(
+	ctx context.Context, host string, port int, handler http.Handler, stop Stop, logger *slog.Logger, stopping func(),
+) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err != nil {
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
-	return runServer(ctx, listener, a.Handler(), stop, a.opts.Logger, func() { a.probes.stopping.Store(true) })
+	return runServer(ctx, listener, handler, stop, logger, stopping)
 }
 
 // runServer serves handler on the listener until ctx ends and calls stopping

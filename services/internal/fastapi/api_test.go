@@ -1,4 +1,4 @@
-package serve
+package fastapi
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"daca/services/internal/apitest"
+	"daca/services/internal/serve"
 )
 
 type thing struct {
@@ -28,7 +29,7 @@ func testAPI(t *testing.T) apitest.API {
 	t.Helper()
 	api := New(Options{
 		Name: "test", Title: "Test", MaxBodyBytes: 1024, CORSOrigins: []string{"http://localhost:3000"},
-		Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(),
+		Logger: slog.New(slog.DiscardHandler), Metrics: serve.NewMetrics(),
 	})
 	Register(api, huma.Operation{
 		OperationID: "thing", Method: http.MethodPost, Path: "/things/{id}", Responses: Responses(api, 422),

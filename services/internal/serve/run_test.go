@@ -2,45 +2,13 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
-
-	"daca/services/internal/apitest"
 )
-
-func TestReadyzNamesWhatFails(t *testing.T) {
-	t.Parallel()
-	works := func(context.Context) error { return nil }
-	fails := func(context.Context) error { return errors.New("connection refused") }
-	for name, tc := range map[string]struct {
-		checks []Check
-		status int
-		want   string
-	}{
-		"all work":          {[]Check{{"a", false, works}, {"b", true, works}}, 200, `{"status":"ready","checks":{"a":"ok","b":"ok"}}`},
-		"an optional fails": {[]Check{{"a", false, works}, {"b", true, fails}}, 200, `{"status":"degraded","checks":{"a":"ok","b":"connection refused"}}`},
-		"a needed fails":    {[]Check{{"a", false, fails}, {"b", true, fails}}, 503, `{"status":"unavailable","checks":{"a":"connection refused","b":"connection refused"}}`},
-		"one hangs": {[]Check{{"a", false, func(ctx context.Context) error {
-			<-ctx.Done()
-			return ctx.Err()
-		}}}, 503, `{"status":"unavailable","checks":{"a":"context deadline exceeded"}}`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			api := New(Options{Name: "test", Logger: slog.New(slog.DiscardHandler), Metrics: NewMetrics(), Checks: tc.checks})
-			rec := apitest.API{Handler: api.Handler()}.Send("GET", "/readyz", "")
-			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
-				t.Errorf("/readyz answers %d %s\nwant %d %s", rec.Code, got, tc.status, tc.want)
-			}
-		})
-	}
-}
 
 // TestRunFinishesRequestsInFlight holds the graceful stop: a request that has
 // been taken is answered, and Run returns without an error.

@@ -1,0 +1,105 @@
+// Package sidecar is the Dapr sidecar as every service uses it: connecting,
+// checking and publishing. What one service alone asks of its sidecar is in the
+// dapr.go of that service.
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/dapr/go-sdk/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"daca/services/internal/contract"
+)
+
+// Sidecar is a connection to the sidecar of a service.
+type Sidecar struct {
+	Dapr client.Client
+
+	target     string
+	components []string
+}
+
+// Dial prepares a connection to the gRPC API of the sidecar at address (host:port)
+// or, where that is empty, at the port on loopback. A token that is not empty is
+// sent with every call, as Dapr's API authentication demands. Ping checks that
+// the sidecar has the components.
+//
+// Dial does not connect. The first call does, and so does a call after the
+// connection broke, so that service and sidecar may start in any order.
+func Dial(address string, port int, token string, components ...string) (*Sidecar, error) {
+	if address == "" {
+		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	}
+	conn, err := grpc.NewClient(address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		// gRPC's own delays grow to two minutes: too long for a sidecar that is back.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay:  100 * time.Millisecond,
+				Multiplier: 1.6,
+				Jitter:     0.2,
+				MaxDelay:   2 * time.Second,
+			},
+			MinConnectTimeout: 2 * time.Second,
+		}),
+		grpc.WithUnaryInterceptor(sendToken(token)))
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection to the Dapr sidecar at %s: %w", address, err)
+	}
+	return &Sidecar{
+		Dapr:       client.NewClientWithConnection(conn),
+		target:     conn.Target(),
+		components: components,
+	}, nil
+}
+
+func sendToken(token string) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		if token != "" {
+			ctx = metadata.AppendToOutgoingContext(ctx, "dapr-api-token", token)
+		}
+		return invoke(ctx, method, req, reply, conn, opts...)
+	}
+}
+
+// Close closes the connection.
+func (s *Sidecar) Close() { s.Dapr.Close() }
+
+// Ping returns an error if the sidecar cannot be reached or lacks one of the
+// components that Dial was given.
+func (s *Sidecar) Ping(ctx context.Context) error {
+	found, err := s.Dapr.GetMetadata(ctx)
+	if err != nil {
+		return fmt.Errorf("asking the Dapr sidecar at %s for its metadata: %w", s.target, err)
+	}
+	registered := map[string]bool{}
+	for _, component := range found.RegisteredComponents {
+		registered[component.Name] = true
+	}
+	for _, name := range s.components {
+		if !registered[name] {
+			return fmt.Errorf("the Dapr sidecar at %s has no component %q", s.target, name)
+		}
+	}
+	return nil
+}
+
+// Publish sends an encoded CloudEvent to the topic.
+func (s *Sidecar) Publish(ctx context.Context, topic string, event []byte) error {
+	err := s.Dapr.PublishEvent(ctx, contract.PubSub, topic, event,
+		client.PublishEventWithContentType(contract.CloudEventsContentType))
+	if err != nil {
+		return fmt.Errorf("publishing to topic %q of %q: %w", topic, contract.PubSub, err)
+	}
+	return nil
+}
