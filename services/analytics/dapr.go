@@ -19,7 +19,7 @@ type daprClient struct {
 
 // newDaprClient does not connect: the sidecar may start later than the service.
 func newDaprClient(cfg config) (*daprClient, error) {
-	side, err := sidecar.Dial(cfg.DaprEndpoint, cfg.DaprPort, cfg.DaprToken)
+	side, err := sidecar.Dial(cfg.Connection)
 	if err != nil {
 		return nil, err
 	}

@@ -21,14 +21,13 @@ import (
 // documentation come with fastapi.New.
 func newAPI(cfg config, counts *counter, letters *deadLetters, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
-		Name:         contract.AnalyticsApp,
-		Title:        "DACA Analytics Service",
-		Description:  "Keeps how many messages each user has sent: counts the events of its Dapr subscriptions, each exactly once.",
-		CORSOrigins:  cfg.CORSOrigins,
-		MaxBodyBytes: cfg.MaxBodyBytes,
-		Logger:       logger,
-		Metrics:      metrics,
-		Checks:       checks,
+		Name:        contract.AnalyticsApp,
+		Title:       "DACA Analytics Service",
+		Description: "Keeps how many messages each user has sent: counts the events of its Dapr subscriptions, each exactly once.",
+		Config:      cfg.Config,
+		Logger:      logger,
+		Metrics:     metrics,
+		Checks:      checks,
 	})
 	a := &analytics{counts: counts}
 	fastapi.Register(api, api.Operation("welcome", "GET", "/", "analytics", "Say hello"), welcome)

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
@@ -326,6 +329,24 @@ func TestDeadLettersNeverHoldUpDelivery(t *testing.T) {
 func TestOpenAPI(t *testing.T) {
 	t.Parallel()
 	apitest.Golden(t, "openapi.json", newService(t).Send("GET", "/openapi.json", "").Body.Bytes())
+}
+
+func TestDefaultsOfTheConfig(t *testing.T) {
+	t.Parallel()
+	cfg, err := parseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := serve.Config{
+		Port: 8001, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 1 << 20, ShutdownGrace: 10 * time.Second,
+		CORSOrigins: []string{"http://localhost:3000", "http://localhost:8000"},
+	}
+	if diff := cmp.Diff(common, cfg.Config); diff != "" {
+		t.Errorf("the common defaults (-want +got):\n%s", diff)
+	}
+	if cfg.DaprPort != 50001 || cfg.DedupWindow != 24*time.Hour || cfg.DedupCap != 10_000 || cfg.CommitBudget != 5*time.Second {
+		t.Errorf("the defaults are %+v", cfg)
+	}
 }
 
 func TestConfigNamesTheVariable(t *testing.T) {

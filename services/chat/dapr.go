@@ -23,7 +23,7 @@ type daprClient struct {
 
 // newDaprClient does not connect: the sidecar may start later than the service.
 func newDaprClient(cfg config) (*daprClient, error) {
-	side, err := sidecar.Dial(cfg.DaprEndpoint, cfg.DaprPort, cfg.DaprToken, contract.PubSub)
+	side, err := sidecar.Dial(cfg.Connection, contract.PubSub)
 	if err != nil {
 		return nil, err
 	}

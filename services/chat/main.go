@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"sync"
-	"syscall"
 	"time"
 
 	"daca/services/chat/agent"
@@ -18,30 +15,15 @@ import (
 	"daca/services/internal/serve"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, contract.ChatApp+":", err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main(contract.ChatApp, run) }
 
-// run serves until ctx ends. It returns nil after an orderly stop. With the
-// arguments check and URLs it only asks those, see serve.CheckURLs.
-func run(ctx context.Context, args, environ []string, stdout io.Writer) (err error) {
-	if len(args) > 0 && args[0] == "check" {
-		return serve.CheckURLs(ctx, args[1:], stdout)
-	}
-	if len(args) > 0 {
-		return fmt.Errorf("unknown argument %q; the configuration comes from the environment", args[0])
-	}
+// run serves until ctx ends. It returns nil after an orderly stop.
+func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	cfg, err := parseConfig(environ)
 	if err != nil {
 		return err
 	}
-	logger, err := serve.NewLogger(stdout, contract.ChatApp, cfg.LogLevel, cfg.LogFormat)
+	logger, err := serve.NewLogger(stdout, contract.ChatApp, cfg.Config)
 	if err != nil {
 		return err
 	}
@@ -88,5 +70,5 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) (err err
 		{Name: contract.AnalyticsApp, Optional: true, Ask: chat.countOutcome.Ask},
 		{Name: "model", Optional: true, Ask: chat.modelOutcome.Ask},
 	}, logger, metrics)
-	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Delay: cfg.ShutdownDelay, Grace: cfg.ShutdownGrace})
+	return api.Run(ctx)
 }

@@ -16,14 +16,13 @@ import (
 // documentation come with fastapi.New.
 func newAPI(cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
-		Name:         contract.ChatApp,
-		Title:        "DACA Chat Service",
-		Description:  "Answers messages with an LLM agent that knows how many messages the user has sent.",
-		CORSOrigins:  cfg.CORSOrigins,
-		MaxBodyBytes: cfg.MaxBodyBytes,
-		Logger:       logger,
-		Metrics:      metrics,
-		Checks:       checks,
+		Name:        contract.ChatApp,
+		Title:       "DACA Chat Service",
+		Description: "Answers messages with an LLM agent that knows how many messages the user has sent.",
+		Config:      cfg.Config,
+		Logger:      logger,
+		Metrics:     metrics,
+		Checks:      checks,
 	})
 	fastapi.Register(api, api.Operation("welcome", "GET", "/", "chat", "Say hello"), welcome)
 	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat", "Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)

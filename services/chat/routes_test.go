@@ -363,6 +363,17 @@ func TestConfig(t *testing.T) {
 	if _, err := parseConfig(nil); err == nil || !strings.Contains(err.Error(), "OPENAI_API_KEY") {
 		t.Errorf("without a model: %v; want an error that names OPENAI_API_KEY", err)
 	}
+	cfg, err := parseConfig([]string{"OPENAI_API_KEY=k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	common := serve.Config{
+		Port: 8000, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 1 << 20, ShutdownGrace: 20 * time.Second,
+		CORSOrigins: []string{"http://localhost:3000"},
+	}
+	if diff := cmp.Diff(common, cfg.Config); diff != "" {
+		t.Errorf("the common defaults (-want +got):\n%s", diff)
+	}
 	type provider struct{ Key, BaseURL, Model string }
 	for _, tc := range []struct {
 		environ []string

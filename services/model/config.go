@@ -8,33 +8,31 @@ import (
 	"daca/services/internal/serve"
 )
 
+// maxBodyBytes is enough for the longest conversations.
+const maxBodyBytes = 4 << 20
+
 // config is everything that the environment can set. Keys are never logged.
 type config struct {
-	Host          string        `env:"HOST"`                            // address to listen on; empty is every one
-	Port          int           `env:"PORT" envDefault:"8002"`          // port to listen on; 0 is a free one
-	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`     // debug, info, warn or error
-	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`    // json or text
-	CORSOrigins   []string      `env:"CORS_ORIGINS"`                    // origins that browsers may call from
-	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"10s"` // for requests in flight at a stop
+	serve.Config
 
-	APIKey    string `env:"MODEL_API_KEY"`   // the only key that is let in; empty lets in all
+	APIKey    string `env:"MODEL_API_KEY"`   // the only key that is accepted; empty accepts all
 	Behaviour string `env:"MODEL_BEHAVIOUR"` // of all requests, such as delay=50ms; see package offline
 }
 
-// parseConfig reads the environment. Its error names the variable that is wrong.
+// parseConfig reads the environment. Its error names the variables that are wrong.
 func parseConfig(environ []string) (config, error) {
-	var cfg config
+	cfg := config{Config: serve.Config{Port: 8002, ShutdownGrace: 10 * time.Second}}
 	if err := serve.ParseEnv(&cfg, environ); err != nil {
 		return config{}, err
 	}
-	origins, originsOK := serve.Origins(cfg.CORSOrigins)
-	cfg.CORSOrigins = origins
-	return cfg, errors.Join(
-		serve.Require(cfg.Port >= 0 && cfg.Port < 65536, "PORT", "a port up to 65535, or 0 for a free one"),
-		serve.Require(cfg.ShutdownGrace > 0, "SHUTDOWN_GRACE", "a duration above 0"),
-		serve.Require(originsOK, "CORS_ORIGINS", "origins such as http://localhost:3000, separated by commas, or none"),
+	err := errors.Join(
+		cfg.Config.Validate(),
 		serve.Require(!strings.ContainsFunc(cfg.APIKey, notInKeys), "MODEL_API_KEY", "a key without blanks, in ASCII"),
 	)
+	// MAX_BODY_BYTES limits messages to the chat service, which may run in the same
+	// environment. Its requests to the model are larger than the messages.
+	cfg.MaxBodyBytes = maxBodyBytes
+	return cfg, err
 }
 
 func notInKeys(r rune) bool { return r <= ' ' || r > '~' }

@@ -5,24 +5,12 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"daca/services/internal/serve"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Environ(), os.Stdout)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "model:", err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main(service, run) }
 
 // run serves the model until ctx ends and logs to stdout. It fails when the
 // environment is not usable or the port is taken.
@@ -31,7 +19,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	logger, err := serve.NewLogger(stdout, service, cfg.LogLevel, cfg.LogFormat)
+	logger, err := serve.NewLogger(stdout, service, cfg.Config)
 	if err != nil {
 		return err
 	}
@@ -39,5 +27,5 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return api.Run(ctx, cfg.Host, cfg.Port, serve.Stop{Grace: cfg.ShutdownGrace})
+	return api.Run(ctx)
 }

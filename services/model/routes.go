@@ -16,26 +16,22 @@ import (
 // service is the name of the image, the chart and the Deployment too.
 const service = "model"
 
-// maxBodyBytes is room for the longest conversations.
-const maxBodyBytes = 4 << 20
-
 // newAPI mounts the offline model beside the routes that every service has.
 // Everything unknown is answered in OpenAI's words rather than FastAPI's.
 func newAPI(cfg config, logger *slog.Logger) (*fastapi.API, error) {
 	model, err := offline.New(offline.Options{
-		APIKey: cfg.APIKey, Behaviour: cfg.Behaviour, MaxBodyBytes: maxBodyBytes, Now: time.Now,
+		APIKey: cfg.APIKey, Behaviour: cfg.Behaviour, MaxBodyBytes: cfg.MaxBodyBytes, Now: time.Now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("environment variable MODEL_BEHAVIOUR: %w", err)
 	}
 	api := fastapi.New(fastapi.Options{
-		Name:         service,
-		Title:        "DACA Offline Model",
-		Description:  "Speaks OpenAI's chat completions under /v1 and answers without any network.",
-		CORSOrigins:  cfg.CORSOrigins,
-		MaxBodyBytes: maxBodyBytes,
-		Logger:       logger,
-		Metrics:      serve.NewMetrics(),
+		Name:        service,
+		Title:       "DACA Offline Model",
+		Description: "Speaks OpenAI's chat completions under /v1 and answers without any network.",
+		Config:      cfg.Config,
+		Logger:      logger,
+		Metrics:     serve.NewMetrics(),
 	})
 	handler := gin.WrapH(model)
 	api.Engine.Handle(http.MethodPost, "/v1/chat/completions", handler)

@@ -22,14 +22,13 @@ import (
 
 // Options describe one service.
 type Options struct {
-	Name         string // the app id, e.g. chat-service
-	Title        string // the name for people, e.g. DACA Chat Service
-	Description  string
-	CORSOrigins  []string // origins that browsers may call from
-	MaxBodyBytes int64    // a larger request body is answered with 413
-	Logger       *slog.Logger
-	Metrics      *prometheus.Registry
-	Checks       []serve.Check // the dependencies that /readyz asks
+	Name        string // the app id, e.g. chat-service
+	Title       string // the name for people, e.g. DACA Chat Service
+	Description string
+	Config      serve.Config
+	Logger      *slog.Logger
+	Metrics     *prometheus.Registry
+	Checks      []serve.Check // the dependencies that /readyz asks
 }
 
 // API is an HTTP API under construction: operations are registered on API, and
@@ -104,11 +103,11 @@ func (a *API) serveDocs() {
 
 // Handler returns the API with cross-origin requests answered as configured.
 func (a *API) Handler() http.Handler {
-	if len(a.opts.CORSOrigins) == 0 {
+	if len(a.opts.Config.CORSOrigins) == 0 {
 		return a.Engine
 	}
 	return cors.New(cors.Options{
-		AllowedOrigins: a.opts.CORSOrigins,
+		AllowedOrigins: a.opts.Config.CORSOrigins,
 		AllowedMethods: []string{
 			http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch,
 			http.MethodDelete, http.MethodHead, http.MethodOptions,
@@ -119,8 +118,8 @@ func (a *API) Handler() http.Handler {
 	}).Handler(a.Engine)
 }
 
-// Run serves the API on the port until ctx ends, see serve.Run. While it stops,
-// /readyz answers "stopping".
-func (a *API) Run(ctx context.Context, host string, port int, stop serve.Stop) error {
-	return serve.Run(ctx, host, port, a.Handler(), stop, a.opts.Logger, a.probes.Stop)
+// Run serves the API until ctx ends, see serve.Run. While it stops, /readyz
+// answers "stopping".
+func (a *API) Run(ctx context.Context) error {
+	return serve.Run(ctx, a.opts.Config, a.Handler(), a.opts.Logger, a.probes.Stop)
 }

@@ -28,7 +28,8 @@ type thing struct {
 func testAPI(t *testing.T) apitest.API {
 	t.Helper()
 	api := New(Options{
-		Name: "test", Title: "Test", MaxBodyBytes: 1024, CORSOrigins: []string{"http://localhost:3000"},
+		Name: "test", Title: "Test",
+		Config: serve.Config{MaxBodyBytes: 1024, CORSOrigins: []string{"http://localhost:3000"}},
 		Logger: slog.New(slog.DiscardHandler), Metrics: serve.NewMetrics(),
 	})
 	Register(api, huma.Operation{

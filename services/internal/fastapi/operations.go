@@ -46,7 +46,7 @@ func Responses(api huma.API, statuses ...int) map[string]*huma.Response {
 // is logged and answered with a 500 that does not repeat it.
 func Register[I, O any](a *API, op huma.Operation, handler func(context.Context, *I) (*O, error)) {
 	if op.MaxBodyBytes == 0 {
-		op.MaxBodyBytes = a.opts.MaxBodyBytes
+		op.MaxBodyBytes = a.opts.Config.MaxBodyBytes
 	}
 	op.Metadata = map[string]any{fieldOrderKey: fieldOrder(reflect.TypeFor[I]())}
 	if op.Responses == nil {

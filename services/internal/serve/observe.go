@@ -31,21 +31,21 @@ func Version() string {
 	return "dev"
 }
 
-// NewLogger returns a logger that writes format ("text" or "json") at level
-// and names the service in every line.
-func NewLogger(w io.Writer, service, level, format string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("LOG_LEVEL: %q is none of debug, info, warn, error", level)
+// NewLogger returns a logger that writes in the level and format of cfg and names
+// the service in every line.
+func NewLogger(w io.Writer, service string, cfg Config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		return nil, fmt.Errorf("LOG_LEVEL: %q is none of debug, info, warn, error", cfg.LogLevel)
 	}
-	opts := &slog.HandlerOptions{Level: l}
-	switch format {
+	opts := &slog.HandlerOptions{Level: level}
+	switch cfg.LogFormat {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, opts)).With("service", service), nil
 	case "json":
 		return slog.New(slog.NewJSONHandler(w, opts)).With("service", service), nil
 	}
-	return nil, fmt.Errorf("LOG_FORMAT: %q is neither text nor json", format)
+	return nil, fmt.Errorf("LOG_FORMAT: %q is neither text nor json", cfg.LogFormat)
 }
 
 // NewMetrics returns a registry with the metrics of the Go runtime and the process.

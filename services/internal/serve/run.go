@@ -26,32 +26,25 @@ const (
 	idleTimeout       = 2 * time.Minute
 )
 
-// Stop says how a server stops.
-type Stop struct {
-	// Delay is how long it serves on. Each answer then closes its connection: a
-	// client that reuses one could otherwise send a request on it just when it
-	// is closed, and would not know whether it was handled.
-	Delay time.Duration
-	// Grace is what requests in flight get to finish after that.
-	Grace time.Duration
-}
-
-// Run serves handler on the port until ctx ends. Then it calls stopping, serves
-// on for the delay, takes no more requests, and lets those in flight finish
-// within the grace period. Run returns nil after an orderly stop.
-func Run(
-	ctx context.Context, host string, port int, handler http.Handler, stop Stop, logger *slog.Logger, stopping func(),
-) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+// Run serves handler on the port of cfg until ctx ends. Then it calls stopping
+// and goes on serving for cfg.ShutdownDelay. During that time each answer closes
+// its connection: a client that reused one could otherwise send a request just
+// when it is closed, and would not know whether it was handled. After the delay
+// Run takes no more requests, and those in flight get cfg.ShutdownGrace to finish.
+// It returns nil after an orderly stop.
+func Run(ctx context.Context, cfg Config, handler http.Handler, logger *slog.Logger, stopping func()) error {
+	address := net.JoinHostPort(cfg.Host, strconv.Itoa(cfg.Port))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listening for HTTP: %w", err)
 	}
-	return runServer(ctx, listener, handler, stop, logger, stopping)
+	return runServer(ctx, listener, cfg, handler, logger, stopping)
 }
 
-// runServer serves handler on the listener until ctx ends and calls stopping
-// before intake stops.
-func runServer(ctx context.Context, listener net.Listener, handler http.Handler, stop Stop, logger *slog.Logger, stopping func()) error {
+// runServer is Run with a listener that is open.
+func runServer(
+	ctx context.Context, listener net.Listener, cfg Config, handler http.Handler, logger *slog.Logger, stopping func(),
+) error {
 	var closing atomic.Bool
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,17 +69,18 @@ func runServer(ctx context.Context, listener net.Listener, handler http.Handler,
 	}
 	closing.Store(true)
 	stopping()
-	logger.InfoContext(ctx, "stopping: finishing requests in flight", "delay", stop.Delay.String(), "grace", stop.Grace.String())
+	logger.InfoContext(ctx, "stopping: finishing requests in flight",
+		"delay", cfg.ShutdownDelay.String(), "grace", cfg.ShutdownGrace.String())
 	select {
 	case err := <-served:
 		return fmt.Errorf("serving HTTP: %w", err)
-	case <-time.After(stop.Delay):
+	case <-time.After(cfg.ShutdownDelay):
 	}
-	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stop.Grace)
+	graceCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownGrace)
 	defer cancel()
 	err := server.Shutdown(graceCtx)
 	if err != nil {
-		err = fmt.Errorf("requests were still in flight after %s: %w", stop.Grace, errors.Join(err, server.Close()))
+		err = fmt.Errorf("requests were still in flight after %s: %w", cfg.ShutdownGrace, errors.Join(err, server.Close()))
 	}
 	if served := <-served; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)

@@ -27,7 +27,8 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	returned := make(chan error, 1)
 	go func() {
-		returned <- runServer(ctx, listener, handler, Stop{Grace: time.Minute}, slog.New(slog.DiscardHandler), func() { close(release) })
+		cfg := Config{ShutdownGrace: time.Minute}
+		returned <- runServer(ctx, listener, cfg, handler, slog.New(slog.DiscardHandler), func() { close(release) })
 	}()
 	answers := make(chan string, 1)
 	go func() {
@@ -62,7 +63,8 @@ func TestAnswersCloseTheirConnectionsAtAStop(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stopping, returned := make(chan struct{}), make(chan error, 1)
 	go func() {
-		returned <- runServer(ctx, listener, handler, Stop{Delay: time.Hour, Grace: time.Minute}, slog.New(slog.DiscardHandler), func() { close(stopping) })
+		cfg := Config{ShutdownDelay: time.Hour, ShutdownGrace: time.Minute}
+		returned <- runServer(ctx, listener, cfg, handler, slog.New(slog.DiscardHandler), func() { close(stopping) })
 	}()
 	client := http.Client{Transport: &http.Transport{}}
 	get := func() (body string, closes bool) {

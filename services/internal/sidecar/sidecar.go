@@ -27,16 +27,15 @@ type Sidecar struct {
 	components []string
 }
 
-// Dial prepares a connection to the gRPC API of the sidecar at address (host:port)
-// or, where that is empty, at the port on loopback. A token that is not empty is
-// sent with every call, as Dapr's API authentication demands. Ping checks that
-// the sidecar has the components.
+// Dial prepares a connection to the gRPC API of the sidecar. Ping checks that the
+// sidecar has the components.
 //
 // Dial does not connect. The first call does, and so does a call after the
 // connection broke, so that service and sidecar may start in any order.
-func Dial(address string, port int, token string, components ...string) (*Sidecar, error) {
+func Dial(cfg Connection, components ...string) (*Sidecar, error) {
+	address := cfg.DaprEndpoint
 	if address == "" {
-		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.DaprPort))
 	}
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -50,7 +49,7 @@ func Dial(address string, port int, token string, components ...string) (*Sideca
 			},
 			MinConnectTimeout: 2 * time.Second,
 		}),
-		grpc.WithUnaryInterceptor(sendToken(token)))
+		grpc.WithUnaryInterceptor(sendToken(cfg.DaprToken)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the Dapr sidecar at %s: %w", address, err)
 	}
@@ -61,6 +60,7 @@ func Dial(address string, port int, token string, components ...string) (*Sideca
 	}, nil
 }
 
+// sendToken adds the token to every call, unless it is empty.
 func sendToken(token string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,

@@ -1,0 +1,62 @@
+package serve
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// embedding is the configuration of a service.
+type embedding struct {
+	Config
+	Wait time.Duration `env:"WAIT" envDefault:"1s"`
+}
+
+func TestParseEnvKeepsDefaultsOfTheService(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		environ []string
+		port    int
+		origins []string
+	}{
+		"unset":   {nil, 8000, []string{"http://default"}},
+		"empty":   {[]string{"PORT=", "CORS_ORIGINS="}, 8000, []string{"http://default"}},
+		"set":     {[]string{"PORT=9", "CORS_ORIGINS=http://a, *"}, 9, []string{"http://a", "*"}},
+		"no port": {[]string{"PORT=0", "CORS_ORIGINS=none"}, 0, nil},
+	} {
+		cfg := embedding{Config: Config{
+			Port: 8000, CORSOrigins: []string{"http://default"}, ShutdownGrace: 20 * time.Second,
+		}}
+		if err := ParseEnv(&cfg, tc.environ); err != nil {
+			t.Fatal(err)
+		}
+		if err := cfg.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		if cfg.Port != tc.port || !slices.Equal(cfg.CORSOrigins, tc.origins) {
+			t.Errorf("%s: port %d, origins %q; want %d, %q", name, cfg.Port, cfg.CORSOrigins, tc.port, tc.origins)
+		}
+		if cfg.LogLevel != "info" || cfg.MaxBodyBytes != 1<<20 ||
+			cfg.ShutdownGrace != 20*time.Second || cfg.Wait != time.Second {
+			t.Errorf("%s: the other defaults are %+v", name, cfg)
+		}
+	}
+}
+
+func TestParseEnvNamesEveryVariable(t *testing.T) {
+	t.Parallel()
+	var cfg embedding
+	err := ParseEnv(&cfg, []string{"PORT=s3cret", "SHUTDOWN_GRACE=s3cret", "WAIT=s3cret"})
+	if err == nil {
+		t.Fatal("wrong values are accepted")
+	}
+	for _, variable := range []string{"PORT", "SHUTDOWN_GRACE", "WAIT"} {
+		if !strings.Contains(err.Error(), "environment variable "+variable+" is not of type") {
+			t.Errorf("the error does not name %s: %v", variable, err)
+		}
+	}
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("the error quotes a value: %v", err)
+	}
+}
