@@ -15,15 +15,9 @@ import (
 	"daca/services/internal/contract"
 )
 
-// errUnknownUser says that nothing is stored for a user, which is another
-// answer than a store that does not answer.
+// errUnknownUser says that nothing is stored for a user. A store that does not
+// answer is another error.
 var errUnknownUser = errors.New("unknown user")
-
-// store keeps values under keys, see sidecar.
-type store interface {
-	Get(ctx context.Context, key string) (value []byte, etag string, err error)
-	Put(ctx context.Context, key string, value []byte, etag string) error
-}
 
 type counterConfig struct {
 	Window time.Duration // how long event ids are remembered
@@ -31,10 +25,10 @@ type counterConfig struct {
 	Budget time.Duration // how long a commit may be tried
 }
 
-// counter keeps one document per user in the store. All replicas of the
-// service may write the same document: every write is a compare-and-swap.
-// Within one process the writes of a user are serialised, and operations that
-// wait for their turn are committed together.
+// counter keeps one document per user in the store. All replicas of the service
+// may write the same document: every write is a compare-and-swap. Within one
+// process the commits of a user run one after the other, and all operations that
+// wait are committed together.
 type counter struct {
 	store  store
 	cfg    counterConfig
@@ -45,38 +39,38 @@ type counter struct {
 	verdicts  *prometheus.CounterVec
 	evictions prometheus.Counter
 
-	mu    sync.Mutex
-	users map[contract.UserID]*queue
-}
-
-// queue holds the operations of one user that wait for a commit.
-type queue struct {
-	turn    chan struct{} // holds one token: whoever takes it commits
-	users   int           // callers that refer to the queue
-	pending []*waiting
-}
-
-type waiting struct {
-	op      operation
-	done    bool
-	verdict verdict
-	count   int64
-	err     error
+	mu     sync.Mutex
+	queues map[contract.UserID]*queue
 }
 
 func newCounter(s store, cfg counterConfig, logger *slog.Logger, metrics prometheus.Registerer) *counter {
 	m := promauto.With(metrics)
 	return &counter{
-		store: s, cfg: cfg, logger: logger, users: map[contract.UserID]*queue{},
-		calls:     m.NewCounterVec(prometheus.CounterOpts{Name: "daca_state_calls_total", Help: "Calls of the state store for counting, failed ones included: get or put."}, []string{"call"}),
-		conflicts: m.NewCounter(prometheus.CounterOpts{Name: "daca_commit_retries_total", Help: "Commits tried again, after a conflict with another replica or an error of the store."}),
-		verdicts:  m.NewCounterVec(prometheus.CounterOpts{Name: "daca_operations_total", Help: "Operations by what became of them: accepted, duplicate, too_old or failed."}, []string{"verdict"}),
-		evictions: m.NewCounter(prometheus.CounterOpts{Name: "daca_dedup_evictions_total", Help: "Event ids forgotten before the end of the window because a user has more than DEDUP_CAP."}),
+		store:  s,
+		cfg:    cfg,
+		logger: logger,
+		calls: m.NewCounterVec(prometheus.CounterOpts{
+			Name: "daca_state_calls_total",
+			Help: "Calls of the state store for counting, failed ones included: get or put.",
+		}, []string{"call"}),
+		conflicts: m.NewCounter(prometheus.CounterOpts{
+			Name: "daca_commit_retries_total",
+			Help: "Commits tried again, after a conflict with another replica or an error of the store.",
+		}),
+		verdicts: m.NewCounterVec(prometheus.CounterOpts{
+			Name: "daca_operations_total",
+			Help: "Operations by what became of them: accepted, duplicate, too_old or failed.",
+		}, []string{"verdict"}),
+		evictions: m.NewCounter(prometheus.CounterOpts{
+			Name: "daca_dedup_evictions_total",
+			Help: "Event ids forgotten before the end of the window because a user has more than DEDUP_CAP.",
+		}),
+		queues: map[contract.UserID]*queue{},
 	}
 }
 
-// Count returns the user's count. It fails with errUnknownUser if there is
-// none, and with another error if that cannot be told.
+// Count returns the user's count. It fails with errUnknownUser if there is none,
+// and with another error if the store does not answer.
 func (c *counter) Count(ctx context.Context, user contract.UserID) (int64, error) {
 	d, _, err := c.read(ctx, user)
 	if err != nil {
@@ -88,9 +82,16 @@ func (c *counter) Count(ctx context.Context, user contract.UserID) (int64, error
 	return d.MessageCount, nil
 }
 
-// Apply changes the user's document by op, once, and returns the count after
-// it. After an error op may have been applied or not; applying it again, here
-// or in another replica, is safe.
+// Apply changes the user's document by op, once, and returns the count after it.
+// After an error op may have been applied or not; applying it again, here or in
+// another replica, is safe.
+//
+// How it works:
+//  1. op joins the queue of the user, and its caller waits for the turn.
+//  2. The caller that gets the turn commits all operations in the queue at once.
+//  3. It passes the turn on. A caller whose operation was in that commit finds
+//     the result, and passes the turn on without a commit.
+//  4. A caller that gives up before its turn takes its operation back.
 func (c *counter) Apply(ctx context.Context, user contract.UserID, op operation) (verdict, int64, error) {
 	w := &waiting{op: op}
 	q := c.join(user, w)
@@ -102,80 +103,47 @@ func (c *counter) Apply(ctx context.Context, user contract.UserID, op operation)
 		return 0, 0, fmt.Errorf("waiting to count for user %q: %w", user, context.Cause(ctx))
 	}
 	defer func() { q.turn <- struct{}{} }()
-	if !w.done { // else a commit before ours took our operation with it
+	if !w.done {
 		c.commit(ctx, user, c.take(q))
 	}
-	if !w.done { // a commit that took it ended in a panic
+	if !w.done { // another caller took it, and panicked during the commit
 		return 0, 0, fmt.Errorf("counting for user %q: the commit was not made", user)
 	}
 	return w.verdict, w.count, w.err
 }
 
-func (c *counter) join(user contract.UserID, w *waiting) *queue {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q, ok := c.users[user]
-	if !ok {
-		q = &queue{turn: make(chan struct{}, 1)}
-		q.turn <- struct{}{}
-		c.users[user] = q
-	}
-	q.users++
-	q.pending = append(q.pending, w)
-	return q
-}
-
-func (c *counter) take(q *queue) []*waiting {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	batch := q.pending
-	q.pending = nil
-	return batch
-}
-
-// leave forgets w if nobody took it, and the queue if nobody needs it.
-func (c *counter) leave(user contract.UserID, q *queue, w *waiting) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for i, other := range q.pending {
-		if other == w {
-			q.pending = append(q.pending[:i:i], q.pending[i+1:]...)
-			break
-		}
-	}
-	if q.users--; q.users == 0 {
-		delete(c.users, user)
-	}
-}
-
-// commit applies the batch to the user's document and settles every operation
-// in it. It outlives the caller's context, whose end must not fail the others.
-func (c *counter) commit(ctx context.Context, user contract.UserID, batch []*waiting) {
+// commit applies the operations to the user's document and records the result in
+// each of them. It goes on after the end of the caller's context, because other
+// callers wait for it too.
+func (c *counter) commit(ctx context.Context, user contract.UserID, ops []*waiting) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Budget)
 	defer cancel()
 	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval, retry.MaxInterval, retry.RandomizationFactor = 5*time.Millisecond, 500*time.Millisecond, 0.5
+	retry.InitialInterval = 5 * time.Millisecond
+	retry.MaxInterval = 500 * time.Millisecond
+	retry.RandomizationFactor = 0.5
 	tries := 0
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		if tries++; tries > 1 {
 			c.conflicts.Inc()
 		}
-		return struct{}{}, c.tryCommit(ctx, user, batch)
+		return struct{}{}, c.tryCommit(ctx, user, ops)
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(c.cfg.Budget))
 	if err != nil {
-		err = fmt.Errorf("committing %d operations for user %q, tried %d times: %w", len(batch), user, tries, err)
+		err = fmt.Errorf("committing %d operations for user %q, tried %d times: %w", len(ops), user, tries, err)
 		c.logger.ErrorContext(ctx, "counting failed", "error", err, "dependency", contract.StateStore)
 	}
-	for _, w := range batch {
-		w.done, w.err = true, err
+	for _, w := range ops {
+		w.done = true
+		w.err = err
 		c.verdicts.WithLabelValues(w.outcome()).Inc()
 	}
 }
 
-// tryCommit reads the document, applies the batch and writes it if it changed.
-// Any error may be a write that was made after all: the next try reads the
-// document again and finds the operations in it.
-func (c *counter) tryCommit(ctx context.Context, user contract.UserID, batch []*waiting) error {
+// tryCommit reads the document, applies the operations and writes it if it
+// changed. A write that returned an error may have been made all the same: the
+// next try reads the document again and finds the operations in it.
+func (c *counter) tryCommit(ctx context.Context, user contract.UserID, ops []*waiting) error {
 	c.calls.WithLabelValues("get").Inc()
 	d, etag, err := c.read(ctx, user)
 	if errors.Is(err, errCorrupt) {
@@ -184,8 +152,9 @@ func (c *counter) tryCommit(ctx context.Context, user contract.UserID, batch []*
 	if err != nil {
 		return err
 	}
-	now, changed := time.Now(), false
-	for _, w := range batch {
+	now := time.Now()
+	changed := false
+	for _, w := range ops {
 		w.verdict = d.apply(w.op, now)
 		w.count = d.MessageCount
 		changed = changed || w.verdict == accepted
@@ -204,13 +173,15 @@ func (c *counter) tryCommit(ctx context.Context, user contract.UserID, batch []*
 	}
 	if evicted > 0 {
 		c.evictions.Add(float64(evicted))
-		c.logger.WarnContext(ctx, "event ids forgotten early: a copy of such an event that is delivered later goes to the dead letters",
-			"user_id", user, "forgotten", evicted, "age", age.Round(time.Second), "window", c.cfg.Window, "cap", c.cfg.Cap)
+		c.logger.WarnContext(ctx, "event ids forgotten early: "+
+			"a copy of such an event that is delivered later goes to the dead letters",
+			"user_id", user, "forgotten", evicted, "age", age.Round(time.Second),
+			"window", c.cfg.Window, "cap", c.cfg.Cap)
 	}
 	return nil
 }
 
-// read returns the user's document and its ETag; without one, both are empty.
+// read returns the user's document and its ETag; without a document, both are empty.
 func (c *counter) read(ctx context.Context, user contract.UserID) (document, string, error) {
 	key := user.Key()
 	value, etag, err := c.store.Get(ctx, key)
@@ -221,20 +192,9 @@ func (c *counter) read(ctx context.Context, user contract.UserID) (document, str
 	return d, etag, err
 }
 
-// Ping reports why the store does not answer. It reads a key that does not exist.
+// Ping returns an error if the store does not answer. It reads a key that does not
+// exist.
 func (c *counter) Ping(ctx context.Context) error {
 	_, _, err := c.store.Get(ctx, contract.PingKey)
 	return err
-}
-
-func (w *waiting) outcome() string {
-	switch {
-	case w.err != nil:
-		return "failed"
-	case w.verdict == duplicate:
-		return "duplicate"
-	case w.verdict == tooOld:
-		return "too_old"
-	}
-	return "accepted"
 }

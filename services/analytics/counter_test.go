@@ -222,8 +222,8 @@ func TestCounterCommitsWaitingEventsTogether(t *testing.T) {
 		if s.puts != 2 {
 			t.Errorf("50 concurrent events cost %d writes; want 2", s.puts)
 		}
-		if len(c.users) != 0 {
-			t.Errorf("%d queues are left", len(c.users))
+		if len(c.queues) != 0 {
+			t.Errorf("%d queues are left", len(c.queues))
 		}
 	})
 }

@@ -19,16 +19,17 @@ type daprClient struct {
 
 // newDaprClient does not connect: the sidecar may start later than the service.
 func newDaprClient(cfg config) (*daprClient, error) {
-	side, err := sidecar.Dial(cfg.Connection)
+	s, err := sidecar.Dial(cfg.Connection)
 	if err != nil {
 		return nil, err
 	}
-	return &daprClient{side}, nil
+	return &daprClient{s}, nil
 }
 
-// OneAtATime reports that the sidecar makes requests to this service that overlap:
-// daprd up to 1.18.2 may then take the failure of one for another's, and lose an
-// event. Where the sidecar cannot be asked it returns nil: Ping reports that.
+// OneAtATime returns an error if the sidecar may send this service requests that
+// overlap: daprd up to 1.18.2 may then take the failure of one request for the
+// failure of another, and lose an event. It returns nil if the sidecar cannot be
+// asked; Ping reports that.
 func (c *daprClient) OneAtATime(ctx context.Context) error {
 	meta, err := c.Dapr.GrpcClient().GetMetadata(ctx, &runtimev1.GetMetadataRequest{})
 	if err != nil {
@@ -40,8 +41,7 @@ func (c *daprClient) OneAtATime(ctx context.Context) error {
 	return nil
 }
 
-// Get returns the value under the key and its ETag; both are empty where there
-// is none.
+// Get implements store.
 func (c *daprClient) Get(ctx context.Context, key string) (value []byte, etag string, err error) {
 	item, err := c.Dapr.GetState(ctx, contract.StateStore, key, nil)
 	if err != nil {
@@ -50,10 +50,9 @@ func (c *daprClient) Get(ctx context.Context, key string) (value []byte, etag st
 	return item.Value, item.Etag, nil
 }
 
-// Put writes the value if the key still has the ETag or, with an empty one,
-// if there is no such key. An error does not say that nothing was written.
+// Put implements store.
 func (c *daprClient) Put(ctx context.Context, key string, value []byte, etag string) error {
-	// Without options the SDK sends last-write, and the ETag is ignored.
+	// Without these options the SDK sends last-write, and Dapr ignores the ETag.
 	err := c.Dapr.SaveStateWithETag(ctx, contract.StateStore, key, value, etag, nil,
 		client.WithConcurrency(client.StateConcurrencyFirstWrite),
 		client.WithConsistency(client.StateConsistencyStrong))

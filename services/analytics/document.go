@@ -6,79 +6,65 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // document is what the state store holds for one user. Count and event ids are
 // one value, written with one compare-and-swap: there is no moment at which an
 // event is counted and not remembered, or remembered and not counted.
+//
+//	{
+//	  "message_count": 7,
+//	  "recent": [{"at": 1767355200, "events": ",ypeBEsobvcr6wjGzmiPcTAmjwyqyo0,PiPoFgA5WUoziU9lZOGxNAmjwyqyo0"}],
+//	  "horizon": 1767268800000
+//	}
 type document struct {
 	MessageCount int64 `json:"message_count"`
 	// Recent are the events that have been counted, oldest first.
-	Recent []batch `json:"recent,omitempty"`
-	// Horizon is the latest event time among those forgotten, in Unix
-	// milliseconds. Whether an event up to it was counted cannot be told.
+	Recent []minute `json:"recent,omitempty"`
+	// Horizon is the latest event time among the forgotten events, in Unix
+	// milliseconds. Whether an event up to it was counted is unknown.
 	Horizon int64 `json:"horizon,omitzero"`
 
-	known bool // the document is in the store
+	known bool // whether the document is in the store
 }
 
-// batch holds the events that were counted within batchSpan.
-type batch struct {
+// minute holds the events that were counted within minuteSpan.
+type minute struct {
 	At     int64   `json:"at"` // when the first of them was counted, in Unix seconds
 	Events entries `json:"events"`
 }
 
-const batchSpan = time.Minute
+const minuteSpan = time.Minute
 
-// errCorrupt says that what is stored is no document; trying again is no use.
+// errCorrupt says that the stored value is not a document. Trying again is no use.
 var errCorrupt = errors.New("the stored value is corrupt")
 
 func decodeDocument(key string, value []byte) (document, error) {
 	var stored struct {
 		document
-		MessageCount *int64 `json:"message_count"` // of both, the one that is read
+		MessageCount *int64 `json:"message_count"` // shadows document.MessageCount, so that an absent field is nil
 	}
-	if err := json.Unmarshal(value, &stored); err != nil {
+	if err := jsonv2.Unmarshal(value, &stored); err != nil {
 		return document{}, fmt.Errorf("decoding the document under key %q: %w: %w", key, errCorrupt, err)
 	}
 	if stored.MessageCount == nil || *stored.MessageCount < 0 {
-		return document{}, fmt.Errorf("decoding the document under key %q: %w: it has no message_count of 0 or more", key, errCorrupt)
+		const format = "decoding the document under key %q: %w: it has no message_count of 0 or more"
+		return document{}, fmt.Errorf(format, key, errCorrupt)
 	}
 	d := stored.document
-	d.MessageCount, d.known = *stored.MessageCount, true
+	d.MessageCount = *stored.MessageCount
+	d.known = true
 	return d, nil
 }
 
 func (d document) encode() ([]byte, error) {
-	value, err := json.Marshal(d)
+	value, err := jsonv2.Marshal(d)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the document: %w", err)
 	}
 	return value, nil
 }
-
-// verdict is what became of an operation.
-type verdict int
-
-const (
-	accepted  verdict = iota // it was applied
-	duplicate                // it had been applied before
-	tooOld                   // whether it had been applied before cannot be told
-)
-
-// operation is one change of one user's document. The same ID changes the
-// document once, however often the operation is applied. Without a Change the
-// operation only makes the user known.
-type operation struct {
-	ID     string
-	Time   time.Time // of an event; zero for what was asked for just now
-	Change func(count int64) int64
-}
-
-func addOne(count int64) int64 { return count + 1 }
-
-func setTo(n int64) func(int64) int64 { return func(int64) int64 { return n } }
 
 // apply changes the document by op, unless it remembers op's ID.
 func (d *document) apply(op operation, now time.Time) verdict {
@@ -100,42 +86,44 @@ func (d *document) apply(op operation, now time.Time) verdict {
 	case d.Horizon != 0 && at.UnixMilli() <= d.Horizon:
 		return tooOld
 	}
-	d.known, d.MessageCount = true, op.Change(d.MessageCount)
+	d.known = true
+	d.MessageCount = op.Change(d.MessageCount)
 	d.remember(id, at, now)
 	return accepted
 }
 
 func (d *document) hasSeen(id string) bool {
-	return slices.ContainsFunc(d.Recent, func(b batch) bool { return b.Events.has(id) })
+	return slices.ContainsFunc(d.Recent, func(m minute) bool { return m.Events.has(id) })
 }
 
 func (d *document) remember(id string, eventTime, now time.Time) {
 	n := len(d.Recent)
-	if n == 0 || now.Sub(time.Unix(d.Recent[n-1].At, 0)) >= batchSpan {
-		d.Recent = append(d.Recent, batch{At: now.Unix()})
+	if n == 0 || now.Sub(time.Unix(d.Recent[n-1].At, 0)) >= minuteSpan {
+		d.Recent = append(d.Recent, minute{At: now.Unix()})
 		n++
 	}
 	d.Recent[n-1].Events.add(id, eventTime)
 }
 
-// forget drops the events that were counted longer than window ago and, above
-// limit, the oldest. It returns how many only the limit cost, and how long ago
-// the youngest of those was counted at the most.
+// forget drops the events that were counted longer than window ago and then, if
+// more than limit are left, the oldest of these. It returns how many events were
+// dropped only because of limit, and the greatest possible age of the youngest of
+// them.
 func (d *document) forget(now time.Time, window time.Duration, limit int) (evicted int, age time.Duration) {
 	excess := -limit
-	for _, b := range d.Recent {
-		excess += b.Events.size()
+	for _, m := range d.Recent {
+		excess += m.Events.size()
 	}
 	for len(d.Recent) > 0 {
 		first := &d.Recent[0]
-		counted := time.Unix(first.At, 0)
 		n := first.Events.size()
-		if now.Sub(counted) <= window+batchSpan {
+		if sinceCounted := now.Sub(time.Unix(first.At, 0)); sinceCounted <= window+minuteSpan {
 			if excess <= 0 {
 				break
 			}
 			n = min(excess, n)
-			evicted, age = evicted+n, now.Sub(counted)
+			evicted += n
+			age = sinceCounted
 		}
 		d.Horizon = max(d.Horizon, first.Events.cut(n))
 		excess -= n

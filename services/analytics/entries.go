@@ -7,20 +7,25 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
-// entries remembers events: for each a comma, the digest of its id, and its event
-// time in Unix milliseconds to base 36. It is one text because reading thousands
-// of small ones would take more time than all the rest of counting.
+// entries are the events that a document remembers: for each a comma, the digest
+// of its id in digestLen characters, and its event time in Unix milliseconds to
+// base 36:
+//
+//	",ypeBEsobvcr6wjGzmiPcTAmjwyqyo0,PiPoFgA5WUoziU9lZOGxNAmjwyqyo0"
+//
+// They are one string because decoding thousands of small ones would take longer
+// than all the rest of counting.
 type entries string
 
 const (
-	comma     = "," // no digest and no number has it
+	comma     = "," // occurs in no digest and in no number
 	digestLen = 22
 )
 
-// digest makes an id of any length digestLen characters, 128 bits of SHA-256.
+// digest shortens an id of any length to digestLen characters, 128 bits of SHA-256.
 func digest(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -38,9 +43,11 @@ func (e entries) size() int { return strings.Count(string(e), comma) }
 // milliseconds.
 func (e *entries) cut(n int) (latest int64) {
 	for range n {
-		entry, rest := strings.TrimPrefix(string(*e), comma), ""
+		entry := strings.TrimPrefix(string(*e), comma)
+		rest := ""
 		if end := strings.Index(entry, comma); end >= 0 {
-			entry, rest = entry[:end], entry[end:]
+			rest = entry[end:]
+			entry = entry[:end]
 		}
 		if ms, err := strconv.ParseInt(entry[min(len(entry), digestLen):], 36, 64); err == nil {
 			latest = max(latest, ms)
@@ -50,13 +57,13 @@ func (e *entries) cut(n int) (latest int64) {
 	return latest
 }
 
-// UnmarshalJSON reads the text, and the list of texts that it used to be.
+// UnmarshalJSON reads a string, or the list of strings that entries used to be.
 func (e *entries) UnmarshalJSON(b []byte) error {
 	if b[0] != '[' {
-		return json.Unmarshal(b, (*string)(e))
+		return jsonv2.Unmarshal(b, (*string)(e))
 	}
 	var list []string
-	if err := json.Unmarshal(b, &list); err != nil {
+	if err := jsonv2.Unmarshal(b, &list); err != nil {
 		return err
 	}
 	for _, entry := range list {

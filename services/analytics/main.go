@@ -1,4 +1,4 @@
-// The analytics service keeps how many messages each user has sent. It counts
+// The analytics service counts how many messages each user has sent. It counts
 // the events of its Dapr subscriptions, each exactly once, and answers how many
 // there were.
 package main
@@ -30,13 +30,13 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	defer dapr.Close()
 
 	metrics := serve.NewMetrics()
-	counter := newCounter(dapr, counterConfig{
+	counts := newCounter(dapr, counterConfig{
 		Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget,
 	}, logger, metrics)
 	letters := newDeadLetters(dapr, dapr, cfg.CommitBudget, logger, metrics)
-	api := newAPI(cfg, counter, letters, []serve.Check{
+	api := newAPI(cfg, counts, letters, []serve.Check{
 		{Name: "sidecar", Ask: dapr.Ping},
-		{Name: contract.StateStore, Ask: counter.Ping},
+		{Name: contract.StateStore, Ask: counts.Ping},
 		{Name: "deliveries", Optional: true, Ask: dapr.OneAtATime},
 	}, logger, metrics)
 	return api.Run(ctx)
