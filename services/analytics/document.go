@@ -15,7 +15,7 @@ import (
 //
 //	{
 //	  "message_count": 7,
-//	  "recent": [{"at": 1767355200, "events": ",ypeBEsobvcr6wjGzmiPcTAmjwyqyo0,PiPoFgA5WUoziU9lZOGxNAmjwyqyo0"}],
+//	  "recent": [{"at": 1767355200, "events": ",ypeBEsobvcr6wjGzmiPcTQmjwtnk00,PiPoFgA5WUoziU9lZOGxNAmjwtnk00"}],
 //	  "horizon": 1767268800000
 //	}
 type document struct {

@@ -140,3 +140,21 @@ func TestDocumentForgetsABatchThatIsNoList(t *testing.T) {
 		t.Errorf("%+v is remembered", d.Recent)
 	}
 }
+
+// TestStoredDocument holds the example of document's comment.
+func TestStoredDocument(t *testing.T) {
+	t.Parallel()
+	d := document{MessageCount: 5, Horizon: noon.Add(-24 * time.Hour).UnixMilli()}
+	d.apply(at("a", noon), noon)
+	d.apply(at("b", noon), noon)
+	value, err := d.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"message_count":7,` +
+		`"recent":[{"at":1767355200,"events":",ypeBEsobvcr6wjGzmiPcTQmjwtnk00,PiPoFgA5WUoziU9lZOGxNAmjwtnk00"}],` +
+		`"horizon":1767268800000}`
+	if string(value) != want {
+		t.Errorf("the document is stored as\n%s; want\n%s", value, want)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // of its id in digestLen characters, and its event time in Unix milliseconds to
 // base 36:
 //
-//	",ypeBEsobvcr6wjGzmiPcTAmjwyqyo0,PiPoFgA5WUoziU9lZOGxNAmjwyqyo0"
+//	",ypeBEsobvcr6wjGzmiPcTQmjwtnk00,PiPoFgA5WUoziU9lZOGxNAmjwtnk00"
 //
 // They are one string because decoding thousands of small ones would take longer
 // than all the rest of counting.

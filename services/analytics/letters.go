@@ -28,11 +28,11 @@ const (
 // under contract.DeadLettersKey, and the answer of GET /deadletters:
 //
 //	[{
-//	  "id": "07b53ac9cf0f7b34",
+//	  "id": "1d51e41f6bd8ae0d",
 //	  "topic": "messages",
 //	  "received_at": "2026-01-02T12:00:00Z",
 //	  "reason": "data: event_type is \"Other\"; expected \"MessageSent\"",
-//	  "size": 173,
+//	  "size": 172,
 //	  "event": {"specversion": "1.0", "id": "1", "source": "chat-service", …}
 //	}]
 type letter struct {

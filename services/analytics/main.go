@@ -35,9 +35,9 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	}, logger, metrics)
 	letters := newDeadLetters(dapr, dapr, cfg.CommitBudget, logger, metrics)
 	api := newAPI(cfg, counts, letters, []serve.Check{
-		{Name: "sidecar", Ask: dapr.Ping},
-		{Name: contract.StateStore, Ask: counts.Ping},
-		{Name: "deliveries", Optional: true, Ask: dapr.OneAtATime},
+		{Name: "sidecar", Probe: dapr.Ping},
+		{Name: contract.StateStore, Probe: counts.Ping},
+		{Name: "deliveries", Optional: true, Probe: dapr.OneAtATime},
 	}, logger, metrics)
 	return api.Run(ctx)
 }

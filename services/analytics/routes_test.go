@@ -54,7 +54,7 @@ func newService(t *testing.T, environ ...string) *service {
 	logger, metrics := slog.New(slog.DiscardHandler), serve.NewMetrics()
 	s.counts = newCounter(s.store, counterConfig{Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget}, logger, metrics)
 	letters := newDeadLetters(s.store, s.broker, cfg.CommitBudget, logger, metrics)
-	s.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Ask: s.counts.Ping}}, logger, metrics).Handler()
+	s.Handler = newAPI(cfg, s.counts, letters, []serve.Check{{Name: contract.StateStore, Probe: s.counts.Ping}}, logger, metrics).Handler()
 	return s
 }
 

@@ -25,16 +25,16 @@ type chat struct {
 	agent        responder
 	agentTimeout time.Duration
 	modelOutcome serve.Outcome
-	publisher    *publisher
+	events       *publisher
 	logger       *slog.Logger
 }
 
-// counts tells how many messages a user has sent, see sidecar.
+// counts knows how many messages a user has sent, see daprClient.
 type counts interface {
 	Count(ctx context.Context, user contract.UserID) (int64, error)
 }
 
-// responder answers a text by the instructions, see agent.Agent.
+// responder answers a text according to instructions, see agent.Agent.
 type responder interface {
 	Run(ctx context.Context, instructions, text string) (reply string, err error)
 }
@@ -55,34 +55,42 @@ type metadataInput struct {
 	SessionID string     `json:"session_id,omitempty" maxLength:"256" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" doc:"Comes back in the answer; made where it is missing."`
 }
 
-// tags are texts that the client attaches. Their types are checked here rather
-// than by the schema, which would report each of a million wrong ones.
-type tags struct{ given []json.RawMessage }
+// tags are texts that the client attaches. Resolve checks their types, because the
+// schema would report every wrong item of a list of any length.
+type tags struct{ items []json.RawMessage }
 
 const maxTags = 100
 
 // Schema implements huma.SchemaProvider.
 func (tags) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{
-		Type: huma.TypeArray, MaxItems: new(maxTags), Items: &huma.Schema{Description: "A text."},
-		Nullable: true, Examples: []any{[]string{"greeting"}},
+		Type:     huma.TypeArray,
+		MaxItems: new(maxTags),
+		Items:    &huma.Schema{Description: "A text."},
+		Nullable: true,
+		Examples: []any{[]string{"greeting"}},
 	}
 	s.PrecomputeMessages()
 	return s
 }
 
+// UnmarshalJSON keeps the items for Resolve.
+func (t *tags) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &t.items) }
+
 // Resolve implements huma.ResolverWithPath.
 func (t *tags) Resolve(huma.Context, *huma.PathBuffer) (errs []error) {
-	for i, tag := range t.given[:min(len(t.given), maxTags)] {
+	for i, tag := range t.items[:min(len(t.items), maxTags)] {
 		if tag[0] != '"' {
-			errs = append(errs, &fastapi.Invalid{Type: "string_type", Loc: []any{"body", "tags", i}, Msg: "Input should be a valid string", Input: tag})
+			errs = append(errs, &fastapi.Invalid{
+				Type:  "string_type",
+				Loc:   []any{"body", "tags", i},
+				Msg:   "Input should be a valid string",
+				Input: tag,
+			})
 		}
 	}
 	return errs
 }
-
-// UnmarshalJSON keeps the items for Resolve to look at.
-func (t *tags) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &t.given) }
 
 type chatOutput struct {
 	Body struct {
@@ -97,8 +105,8 @@ type metadata struct {
 	SessionID string    `json:"session_id"`
 }
 
-// post answers a message and publishes that it was sent. A message that was
-// not answered is not published.
+// post answers a message and publishes that it was sent. It publishes nothing for
+// a message that was not answered.
 func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	if err := in.Body.UserID.Validate(); err != nil {
 		return nil, fastapi.Unprocessable("value_error", err.Error(), in.Body.UserID, "body", "user_id")
@@ -106,10 +114,7 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	if strings.TrimSpace(in.Body.Text) == "" {
 		return nil, fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
 	}
-	event := contract.Event{
-		ID: eventID(contract.MessageSent, in.Body.UserID, in.IdempotencyKey), Time: time.Now().UTC().Truncate(time.Millisecond),
-		Type: contract.MessageSent, UserID: in.Body.UserID,
-	}
+	event := newEvent(contract.MessageSent, in.Body.UserID, in.IdempotencyKey)
 	count, known := c.count(ctx, in.Body.UserID)
 	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
 	defer cancel()
@@ -117,25 +122,29 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	if err != nil {
 		return nil, c.failed(ctx, running, err)
 	}
-	_ = c.modelOutcome.Record(nil)
-	if err := c.publisher.Publish(ctx, event); err != nil {
+	c.modelOutcome.Set(nil)
+	if err := c.events.Publish(ctx, event); err != nil {
 		c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
 		return nil, fastapi.NewError(http.StatusServiceUnavailable,
-			"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. Send it again with the same Idempotency-Key.")
+			"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. "+
+				"Send it again with the same Idempotency-Key.")
 	}
 	out := &chatOutput{}
-	out.Body.UserID, out.Body.Reply = in.Body.UserID, reply
-	out.Body.Metadata = metadata{Timestamp: time.Now().UTC().Truncate(time.Microsecond), SessionID: sessionID(in.Body.Metadata)}
+	out.Body.UserID = in.Body.UserID
+	out.Body.Reply = reply
+	out.Body.Metadata.Timestamp = time.Now().UTC().Truncate(time.Microsecond)
+	out.Body.Metadata.SessionID = sessionID(in.Body.Metadata)
 	return out, nil
 }
 
-// count asks for the user's count. When it cannot be told the agent is not
-// told 0, but nothing.
+// count returns the user's count, and whether it is known. An unknown count is
+// never passed on as 0.
 func (c *chat) count(ctx context.Context, user contract.UserID) (n int64, known bool) {
 	ctx, cancel := context.WithTimeout(ctx, c.countTimeout)
 	defer cancel()
 	n, err := c.counts.Count(ctx, user)
-	if c.countOutcome.Record(err) != nil {
+	c.countOutcome.Set(err)
+	if err != nil {
 		c.logger.WarnContext(ctx, "answering without the user's count", "dependency", contract.AnalyticsApp, "error", err)
 		return 0, false
 	}
@@ -147,14 +156,4 @@ func sessionID(m *metadataInput) string {
 		return uuid.NewString()
 	}
 	return m.SessionID
-}
-
-// eventID is the id of an event: of its own for every request or, with an
-// Idempotency-Key, the same for all requests of the user with that key.
-func eventID(kind contract.EventType, user contract.UserID, idempotencyKey string) string {
-	if idempotencyKey == "" {
-		return uuid.NewString()
-	}
-	name := string(kind) + "\x00" + string(user) + "\x00" + idempotencyKey
-	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String()
 }

@@ -23,15 +23,15 @@ type daprClient struct {
 
 // newDaprClient does not connect: the sidecar may start later than the service.
 func newDaprClient(cfg config) (*daprClient, error) {
-	side, err := sidecar.Dial(cfg.Connection, contract.PubSub)
+	s, err := sidecar.Dial(cfg.Connection, contract.PubSub)
 	if err != nil {
 		return nil, err
 	}
-	return &daprClient{Sidecar: side, analytics: cfg.AnalyticsApp}, nil
+	return &daprClient{Sidecar: s, analytics: cfg.AnalyticsApp}, nil
 }
 
-// Count asks the analytics service how many messages the user has sent: 0 for
-// a user it does not know. An error says that this cannot be told.
+// Count asks the analytics service how many messages the user has sent. A user
+// that it does not know has sent 0. An error means that the count is unknown.
 func (c *daprClient) Count(ctx context.Context, user contract.UserID) (int64, error) {
 	method := "analytics/" + url.PathEscape(string(user))
 	body, err := c.Dapr.InvokeMethod(ctx, c.analytics, method, http.MethodGet)
@@ -50,8 +50,8 @@ func (c *daprClient) Count(ctx context.Context, user contract.UserID) (int64, er
 	return *answer.MessageCount, nil
 }
 
-// isUnknownUser tells the 404 of the analytics service from the other reasons
-// for which Dapr may say NotFound.
+// isUnknownUser reports whether err is the analytics service's 404. Dapr has
+// other reasons to answer NotFound.
 func isUnknownUser(err error) bool {
 	st, ok := status.FromError(err)
 	if err == nil || !ok || st.Code() != codes.NotFound {

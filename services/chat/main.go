@@ -41,34 +41,36 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 		return err
 	}
 	defer dapr.Close()
-	spool, err := openSpool(cfg.SpoolPath)
+
+	// Events that the broker does not take wait in the spool, and are published in
+	// the background. At a stop, those that are left get one more attempt.
+	waiting, err := openSpool(cfg.SpoolPath)
 	if err != nil {
 		return err
 	}
 	metrics := serve.NewMetrics()
-	publisher := newPublisher(dapr, spool, cfg.PublishBudget, logger, metrics)
+	events := newPublisher(dapr, waiting, cfg.PublishBudget, logger, metrics)
 	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
 	var drainer sync.WaitGroup
-	drainer.Go(func() { publisher.Drain(draining) })
+	drainer.Go(func() { events.Drain(draining) })
 	defer func() {
 		stopDraining()
 		drainer.Wait()
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.PublishBudget)
 		defer cancel()
-		err = errors.Join(err, publisher.Close(closing))
+		err = errors.Join(err, events.Close(closing))
 	}()
 
-	chat := &chat{
+	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
-		agent:        responder,
-		agentTimeout: cfg.ChatTimeout,
-		publisher:    publisher, logger: logger,
+		agent: responder, agentTimeout: cfg.ChatTimeout,
+		events: events, logger: logger,
 	}
-	api := newAPI(cfg, chat, []serve.Check{
-		{Name: "sidecar", Ask: dapr.Ping},
-		{Name: contract.PubSub, Optional: true, Ask: publisher.outcome.Ask},
-		{Name: contract.AnalyticsApp, Optional: true, Ask: chat.countOutcome.Ask},
-		{Name: "model", Optional: true, Ask: chat.modelOutcome.Ask},
+	api := newAPI(cfg, answers, []serve.Check{
+		{Name: "sidecar", Probe: dapr.Ping},
+		{Name: contract.PubSub, Optional: true, Probe: events.outcome.Probe},
+		{Name: contract.AnalyticsApp, Optional: true, Probe: answers.countOutcome.Probe},
+		{Name: "model", Optional: true, Probe: answers.modelOutcome.Probe},
 	}, logger, metrics)
 	return api.Run(ctx)
 }

@@ -16,14 +16,14 @@ import (
 	"daca/services/internal/serve"
 )
 
-// broker publishes encoded CloudEvents, see sidecar.
+// broker publishes an encoded CloudEvent, see daprClient.
 type broker interface {
 	Publish(ctx context.Context, topic string, event []byte) error
 }
 
-// publisher gets events into the broker. An event that it has accepted is in
-// the broker or on disk; from there it is published in the background, for as
-// long as it takes. It may be published twice, with the same id.
+// publisher gets events into the broker. An event that it has accepted is in the
+// broker or on disk. From the disk it is published in the background, for as long
+// as that takes. An event may be published twice, with the same id.
 type publisher struct {
 	broker broker
 	spool  *spool
@@ -31,8 +31,8 @@ type publisher struct {
 	logger *slog.Logger
 
 	outcome serve.Outcome // of the last attempt to publish
-	failing topics        // which the broker did not take, and which are spooled
-	wake    chan struct{} // the spool has something
+	failing topics        // whose last publish failed; their events go straight to the spool
+	wake    chan struct{} // signals that the spool is not empty
 
 	published prometheus.Counter
 	spooled   prometheus.Counter
@@ -40,20 +40,28 @@ type publisher struct {
 
 func newPublisher(b broker, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer) *publisher {
 	m := promauto.With(metrics)
-	m.NewGaugeFunc(prometheus.GaugeOpts{Name: "daca_spool_events", Help: "Events on disk that wait to be published."},
-		func() float64 { return float64(s.Len()) })
+	m.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "daca_spool_events",
+		Help: "Events on disk that wait to be published.",
+	}, func() float64 { return float64(s.Len()) })
 	p := &publisher{
 		broker: b, spool: s, budget: budget, logger: logger, wake: make(chan struct{}, 1),
-		published: m.NewCounter(prometheus.CounterOpts{Name: "daca_events_published_total", Help: "Events that the broker has taken."}),
-		spooled:   m.NewCounter(prometheus.CounterOpts{Name: "daca_events_spooled_total", Help: "Events that were put on disk because the broker did not take them in time."}),
+		published: m.NewCounter(prometheus.CounterOpts{
+			Name: "daca_events_published_total",
+			Help: "Events that the broker has taken.",
+		}),
+		spooled: m.NewCounter(prometheus.CounterOpts{
+			Name: "daca_events_spooled_total",
+			Help: "Events that were put on disk because the broker did not take them in time.",
+		}),
 	}
-	p.wakeUp() // for what an earlier process left
+	p.wakeUp() // an earlier process may have left events
 	return p
 }
 
-// Publish returns when the event is in the broker or on disk. After an error it
-// is in neither, as far as can be told. The end of ctx does not stop it: the
-// message has been answered.
+// Publish returns when the event is in the broker or on disk. After an error the
+// event is not on disk, and in the broker only if the broker failed after taking
+// it. Publish goes on after the end of ctx, because the message has been answered.
 func (p *publisher) Publish(ctx context.Context, event contract.Event) error {
 	encoded, err := event.Encode()
 	if err != nil {
@@ -61,7 +69,7 @@ func (p *publisher) Publish(ctx context.Context, event contract.Event) error {
 	}
 	topic := event.Type.Topic()
 	publishErr := errors.New("the broker has been failing: earlier events wait in the spool")
-	if !p.failing.has(topic) { // else do not make everybody wait for the budget
+	if !p.failing.has(topic) { // while a topic is failing, callers do not wait out the budget
 		if publishErr = p.try(ctx, topic, encoded); publishErr == nil {
 			return nil
 		}
@@ -84,7 +92,9 @@ func (p *publisher) try(ctx context.Context, topic string, event []byte) error {
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval = 50 * time.Millisecond
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, p.outcome.Record(p.broker.Publish(ctx, topic, event))
+		err := p.broker.Publish(ctx, topic, event)
+		p.outcome.Set(err)
+		return struct{}{}, err
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(p.budget))
 	if err != nil {
 		return err
@@ -100,7 +110,7 @@ func (p *publisher) wakeUp() {
 	}
 }
 
-// Drain publishes what is spooled until ctx ends.
+// Drain publishes the events of the spool, old and new, until ctx ends.
 func (p *publisher) Drain(ctx context.Context) {
 	for {
 		select {
@@ -109,7 +119,8 @@ func (p *publisher) Drain(ctx context.Context) {
 		case <-p.wake:
 		}
 		retry := backoff.NewExponentialBackOff()
-		retry.InitialInterval, retry.MaxInterval = 100*time.Millisecond, 5*time.Second
+		retry.InitialInterval = 100 * time.Millisecond
+		retry.MaxInterval = 5 * time.Second
 		_, _ = backoff.Retry(ctx, func() (struct{}, error) {
 			err := p.flush(ctx)
 			if err != nil {
@@ -120,22 +131,25 @@ func (p *publisher) Drain(ctx context.Context) {
 	}
 }
 
-// flush publishes all that is spooled, oldest first. After a failure it goes on
-// with the other topics only, so that none waits for another. An event is removed
-// after the broker has it.
+// flush publishes all events of the spool, oldest first, and removes each one
+// after the broker has taken it. After a failure it goes on with the other topics,
+// so that no topic waits for another.
 func (p *publisher) flush(ctx context.Context) error {
 	var failure error
-	failed, published := map[string]bool{}, 0
+	failed := map[string]bool{} // by topic
+	published := 0
 	key, event, err := p.spool.After(nil)
 	for ; err == nil && key != nil; key, event, err = p.spool.After(key) {
 		if failed[event.Topic] {
 			continue
 		}
 		attempt, cancel := context.WithTimeout(ctx, p.budget)
-		publishErr := p.outcome.Record(p.broker.Publish(attempt, event.Topic, event.Event))
+		publishErr := p.broker.Publish(attempt, event.Topic, event.Event)
 		cancel()
+		p.outcome.Set(publishErr)
 		if publishErr != nil {
-			failure, failed[event.Topic] = publishErr, true
+			failure = publishErr
+			failed[event.Topic] = true
 			continue
 		}
 		published++
@@ -147,11 +161,25 @@ func (p *publisher) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.failing.only(failed)
+	p.failing.replace(failed)
 	if published > 0 {
 		p.logger.InfoContext(ctx, "published from the spool", "events", published)
 	}
 	return failure
+}
+
+// Close tries once more to publish the events of the spool and closes it. The next
+// process with the same SPOOL_PATH publishes the events that are left.
+func (p *publisher) Close(ctx context.Context) error {
+	flushErr := p.flush(ctx)
+	left := p.spool.Len()
+	if err := p.spool.Close(); err != nil {
+		return fmt.Errorf("closing the spool: %w", err)
+	}
+	if left > 0 {
+		p.logger.WarnContext(ctx, "events wait in the spool for the next start", "events", left, "error", flushErr)
+	}
+	return nil
 }
 
 // topics is a set of topics, for concurrent use.
@@ -175,22 +203,8 @@ func (t *topics) add(topic string) {
 	t.all[topic] = true
 }
 
-func (t *topics) only(topics map[string]bool) {
+func (t *topics) replace(all map[string]bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.all = topics
-}
-
-// Close tries once more to publish what is spooled and closes the spool. What
-// is left is published by the next process with the same SPOOL_PATH.
-func (p *publisher) Close(ctx context.Context) error {
-	flushErr := p.flush(ctx)
-	left := p.spool.Len()
-	if err := p.spool.Close(); err != nil {
-		return fmt.Errorf("closing the spool: %w", err)
-	}
-	if left > 0 {
-		p.logger.WarnContext(ctx, "events wait in the spool for the next start", "events", left, "error", flushErr)
-	}
-	return nil
+	t.all = all
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
 )
 
@@ -37,21 +38,6 @@ func drain(p *publisher) (stop func()) {
 	return func() { cancel(); wg.Wait() }
 }
 
-// eventually fails the test unless ok becomes true in time.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never: %s", what)
-		}
-	}
-}
-
 func TestPublisherSpoolsWhatTheBrokerDoesNotTake(t *testing.T) {
 	t.Parallel()
 	b := &fakeBroker{err: errors.New("broker down")}
@@ -65,11 +51,11 @@ func TestPublisherSpoolsWhatTheBrokerDoesNotTake(t *testing.T) {
 	if n := p.spool.Len(); n != 5 {
 		t.Fatalf("%d events are on disk; want 5", n)
 	}
-	if err := p.outcome.Ask(t.Context()); err == nil || !strings.Contains(err.Error(), "broker down") {
+	if err := p.outcome.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "broker down") {
 		t.Errorf("the readiness check says %v", err)
 	}
 	b.fail(nil)
-	eventually(t, "all events are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 0 })
+	apitest.Eventually(t, "all events are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 0 })
 	for i, e := range b.events() {
 		if e != messageOf("alice", i) {
 			t.Errorf("event %d became %+v", i, e)
@@ -96,7 +82,7 @@ func TestPublisherGoesOnAfterARestart(t *testing.T) {
 	b.fail(nil)
 	p = testPublisher(t, b, path)
 	stop := drain(p)
-	eventually(t, "what was left is published", func() bool { return len(b.events()) == 3 })
+	apitest.Eventually(t, "what was left is published", func() bool { return len(b.events()) == 3 })
 	stop()
 	_ = p.Close(t.Context())
 }
@@ -166,7 +152,7 @@ func TestPublisherKeepsTopicsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "the messages are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 1 })
+	apitest.Eventually(t, "the messages are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 1 })
 	stop()
 	_ = p.Close(t.Context())
 }

@@ -12,9 +12,11 @@ import (
 	"daca/services/internal/serve"
 )
 
-// newAPI returns the whole HTTP surface of the service; probes and
-// documentation come with fastapi.New.
-func newAPI(cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry) *fastapi.API {
+// newAPI returns the whole HTTP surface of the service. Probes and documentation
+// come with fastapi.New.
+func newAPI(
+	cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
+) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
 		Name:        contract.ChatApp,
 		Title:       "DACA Chat Service",
@@ -25,14 +27,17 @@ func newAPI(cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metr
 		Checks:      checks,
 	})
 	fastapi.Register(api, api.Operation("welcome", "GET", "/", "chat", "Say hello"), welcome)
-	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat", "Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)
+	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat",
+		"Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)
 	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
 	unslashed.Hidden = true
 	fastapi.Register(api, unslashed, c.post)
 
-	u := &users{publisher: c.publisher, logger: logger}
-	fastapi.Register(api, api.Operation("get-user", "GET", "/users/{user_id}", "users", "Look a user up", 422), u.get)
-	register := api.Operation("register-user", "POST", "/users/{user_id}/register", "users", "Make a user known before the first message", 422, 503)
+	u := &users{events: c.events, logger: logger}
+	fastapi.Register(api, api.Operation("get-user", "GET", "/users/{user_id}", "users",
+		"Look a user up", 422), u.get)
+	register := api.Operation("register-user", "POST", "/users/{user_id}/register", "users",
+		"Make a user known before the first message", 422, 503)
 	register.DefaultStatus = http.StatusAccepted
 	fastapi.Register(api, register, u.register)
 	return api

@@ -102,12 +102,12 @@ func newService(t *testing.T) *service {
 	logger, metrics := slog.New(slog.DiscardHandler), serve.NewMetrics()
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
-		publisher: newPublisher(s.broker, s.spool, cfg.PublishBudget, logger, metrics),
+		events: newPublisher(s.broker, s.spool, cfg.PublishBudget, logger, metrics),
 	}
 	s.Handler = newAPI(cfg, c, []serve.Check{
-		{Name: contract.PubSub, Optional: true, Ask: c.publisher.outcome.Ask},
-		{Name: contract.AnalyticsApp, Optional: true, Ask: c.countOutcome.Ask},
-		{Name: "model", Optional: true, Ask: c.modelOutcome.Ask},
+		{Name: contract.PubSub, Optional: true, Probe: c.events.outcome.Probe},
+		{Name: contract.AnalyticsApp, Optional: true, Probe: c.countOutcome.Probe},
+		{Name: "model", Optional: true, Probe: c.modelOutcome.Probe},
 	}, logger, metrics).Handler()
 	return s
 }

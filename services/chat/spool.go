@@ -12,14 +12,17 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// spool is the file of events that wait to be published. What Add has accepted
-// survives a crash of the process and of the machine. One process can have the
-// file open.
+// spool is the file of the events that wait to be published. An event that Add has
+// accepted survives a crash of the process and of the machine. Only one process
+// can have the file open.
 type spool struct {
 	db *bbolt.DB
 }
 
-// spooled is one event of the spool.
+// spooled is one event of the spool, with its topic. It is stored under a sequence
+// number:
+//
+//	{"topic": "messages", "event": {"specversion": "1.0", "id": "0f0bd9ec-…", "source": "chat-service", …}}
 type spooled struct {
 	Topic string          `json:"topic"`
 	Event json.RawMessage `json:"event"`
@@ -47,7 +50,7 @@ func spoolBucket() []byte { return []byte("events") }
 
 func (s *spool) Close() error { return s.db.Close() }
 
-// Add puts the event at the end and returns when it is on disk.
+// Add appends the event and returns when it is on disk.
 func (s *spool) Add(topic string, event []byte) error {
 	value, err := json.Marshal(spooled{Topic: topic, Event: event})
 	if err != nil {
@@ -67,8 +70,8 @@ func (s *spool) Add(topic string, event []byte) error {
 	return nil
 }
 
-// After returns the oldest event that was added after the one under the key, and
-// its own key; nil if there is none. The oldest of all comes after nil.
+// After returns the event that was added next after the one under the key, and the
+// key of that event, or nil if there is none. After nil comes the oldest event.
 func (s *spool) After(key []byte) (next []byte, event spooled, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		cursor := tx.Bucket(spoolBucket()).Cursor()
@@ -88,7 +91,7 @@ func (s *spool) After(key []byte) (next []byte, event spooled, err error) {
 	return next, event, nil
 }
 
-// Remove forgets the event under the key.
+// Remove removes the event under the key.
 func (s *spool) Remove(key []byte) error {
 	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(spoolBucket()).Delete(key) })
 	if err != nil {

@@ -13,9 +13,10 @@ import (
 	"daca/services/internal/fastapi"
 )
 
-// timestamp is a point in time in any form that pydantic reads: ISO 8601 with
-// or without a zone (then UTC), a date, or a Unix time in seconds or, from 2e10
-// on, milliseconds (https://docs.pydantic.dev/latest/api/standard_library_types/).
+// timestamp is a point in time in any form that pydantic reads
+// (https://docs.pydantic.dev/latest/api/standard_library_types/): ISO 8601, in UTC
+// if it has no zone; a date; or a Unix time in seconds or, above 2e10,
+// milliseconds.
 type timestamp struct {
 	time.Time
 	given string
@@ -30,9 +31,9 @@ func (timestamp) Schema(huma.Registry) *huma.Schema {
 	}
 }
 
-// UnmarshalJSON keeps what cannot be read for Resolve to report, so that it is
-// reported along with everything else that is wrong.
-func (t *timestamp) UnmarshalJSON(b []byte) error { //nolint:unparam // an interface asks for the error
+// UnmarshalJSON never fails. Resolve reports a time that cannot be read, so that
+// it is reported together with everything else that is wrong.
+func (t *timestamp) UnmarshalJSON(b []byte) error { //nolint:unparam // the interface demands the error
 	text := string(b)
 	var quoted string
 	if json.Unmarshal(b, &quoted) == nil {
@@ -53,9 +54,11 @@ func (t *timestamp) Resolve(huma.Context, *huma.PathBuffer) []error {
 		return nil
 	}
 	return []error{&fastapi.Invalid{
-		Type: "datetime_from_date_parsing", Loc: []any{"body", "metadata", "timestamp"},
-		Msg: "Input should be a valid datetime or date, " + t.err.Error(), Input: t.given,
-		Ctx: map[string]any{"error": t.err.Error()},
+		Type:  "datetime_from_date_parsing",
+		Loc:   []any{"body", "metadata", "timestamp"},
+		Msg:   "Input should be a valid datetime or date, " + t.err.Error(),
+		Input: t.given,
+		Ctx:   map[string]any{"error": t.err.Error()},
 	}}
 }
 
@@ -72,7 +75,8 @@ func fromUnix(n float64) (time.Time, error) {
 func parseISO(s string) (time.Time, error) {
 	s = strings.Replace(s, " ", "T", 1)
 	for _, layout := range []string{
-		time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", "2006-01-02T15:04:05-0700", time.DateOnly,
+		time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04",
+		"2006-01-02T15:04:05-0700", time.DateOnly,
 	} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), nil

@@ -4,16 +4,15 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 )
 
-// users answers who a user is, and registers users.
+// users handles the routes of users: it looks them up and registers them.
 type users struct {
-	publisher *publisher
-	logger    *slog.Logger
+	events *publisher
+	logger *slog.Logger
 }
 
 type userInput struct {
@@ -30,7 +29,8 @@ type userOutput struct {
 
 func (u *users) get(_ context.Context, in *userInput) (*userOutput, error) {
 	out := &userOutput{}
-	out.Body.UserID, out.Body.Role = in.UserID, in.Role
+	out.Body.UserID = in.UserID
+	out.Body.Role = in.Role
 	if in.Role == "" {
 		out.Body.Role = "guest"
 	}
@@ -49,18 +49,17 @@ type registerOutput struct {
 	}
 }
 
-// register publishes that the user registered. The analytics service then
-// knows the user, with count 0.
+// register publishes that the user registered. The analytics service then knows
+// the user, with count 0.
 func (u *users) register(ctx context.Context, in *registerInput) (*registerOutput, error) {
-	event := contract.Event{
-		ID: eventID(contract.UserRegistered, in.UserID, in.IdempotencyKey), Time: time.Now().UTC().Truncate(time.Millisecond),
-		Type: contract.UserRegistered, UserID: in.UserID,
-	}
-	if err := u.publisher.Publish(ctx, event); err != nil {
+	event := newEvent(contract.UserRegistered, in.UserID, in.IdempotencyKey)
+	if err := u.events.Publish(ctx, event); err != nil {
 		u.logger.ErrorContext(ctx, "registering a user failed", "event_id", event.ID, "error", err)
-		return nil, fastapi.NewError(http.StatusServiceUnavailable, "Neither "+contract.PubSub+" nor the spool took the event. Try again later.")
+		return nil, fastapi.NewError(http.StatusServiceUnavailable,
+			"Neither "+contract.PubSub+" nor the spool took the event. Try again later.")
 	}
 	out := &registerOutput{}
-	out.Body.Status, out.Body.UserID = "accepted", in.UserID
+	out.Body.Status = "accepted"
+	out.Body.UserID = in.UserID
 	return out, nil
 }

@@ -14,10 +14,10 @@ import (
 func TestReadyzNamesWhatFails(t *testing.T) {
 	t.Parallel()
 	required := func(name string, probe func(context.Context) error) serve.Check {
-		return serve.Check{Name: name, Ask: probe}
+		return serve.Check{Name: name, Probe: probe}
 	}
 	optional := func(name string, probe func(context.Context) error) serve.Check {
-		return serve.Check{Name: name, Ask: probe, Optional: true}
+		return serve.Check{Name: name, Probe: probe, Optional: true}
 	}
 	works := func(context.Context) error { return nil }
 	fails := func(context.Context) error { return errors.New("refused") }

@@ -8,30 +8,32 @@ import (
 	"time"
 )
 
-// checkTimeout bounds /readyz, below the usual timeout of a probe's caller.
+// checkTimeout limits /readyz. It is below the usual timeout of those who probe.
 const checkTimeout = 900 * time.Millisecond
 
-// Check asks one dependency whether it works.
+// Check finds out whether one dependency works.
 type Check struct {
 	Name string
-	// Optional: a failure is named by /readyz, but the service goes on
-	// receiving requests, because it answers them without the dependency.
+	// Optional marks a dependency without which the service answers requests all
+	// the same. /readyz names its failure, and the service stays ready.
 	Optional bool
-	// Ask returns why the dependency does not work, or nil. It returns soon
+	// Probe returns an error if the dependency does not work. It returns soon
 	// after its context ends.
-	Ask func(context.Context) error
+	Probe func(context.Context) error
 }
 
-// Readiness is the body of /readyz.
+// Readiness is the body of /readyz:
+//
+//	{"status": "degraded", "checks": {"sidecar": "ok", "model": "model timeout: no answer in time"}}
 type Readiness struct {
 	Status string            `json:"status" enum:"ready,degraded,unavailable,stopping" doc:"ready and degraded come with 200, the others with 503."`
 	Checks map[string]string `json:"checks" doc:"Each dependency: ok, or why it fails."`
 }
 
-// Works reports whether the service can do its work, and wants requests.
+// Works reports whether the service should get requests.
 func (r Readiness) Works() bool { return r.Status == "ready" || r.Status == "degraded" }
 
-// Probes asks the dependencies of a service whether they work.
+// Probes knows how ready a service is.
 type Probes struct {
 	checks   []Check
 	logger   *slog.Logger
@@ -41,8 +43,8 @@ type Probes struct {
 	last string // status
 }
 
-// NewProbes returns the probes of a service with these dependencies. Changes of
-// its readiness are logged.
+// NewProbes returns the probes of a service that depends on the checks. They log
+// each change of the readiness.
 func NewProbes(logger *slog.Logger, checks []Check) *Probes {
 	return &Probes{checks: checks, logger: logger}
 }
@@ -57,7 +59,7 @@ func (p *Probes) Readiness(ctx context.Context) Readiness {
 	errs := make([]error, len(p.checks))
 	var wg sync.WaitGroup
 	for i, check := range p.checks {
-		wg.Go(func() { errs[i] = check.Ask(ctx) })
+		wg.Go(func() { errs[i] = check.Probe(ctx) })
 	}
 	wg.Wait()
 
@@ -81,7 +83,7 @@ func (p *Probes) Readiness(ctx context.Context) Readiness {
 	return r
 }
 
-// logChange logs the readiness when it differs from what was found before.
+// logChange logs the readiness if its status changed.
 func (p *Probes) logChange(ctx context.Context, r Readiness) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -96,20 +98,17 @@ func (p *Probes) logChange(ctx context.Context, r Readiness) {
 	p.logger.Log(ctx, level, "readiness changed", "status", r.Status, "checks", r.Checks)
 }
 
-// Outcome remembers how the last call of a dependency ended, for dependencies
-// that are too dear to be asked by a probe. The zero value knows of no failure.
+// Outcome remembers how the last call of a dependency ended, for dependencies that
+// are too expensive to probe. The zero value reports success.
 type Outcome struct {
 	err atomic.Pointer[error]
 }
 
-// Record remembers err, or with nil that the call succeeded, and returns err.
-func (o *Outcome) Record(err error) error {
-	o.err.Store(&err)
-	return err
-}
+// Set remembers the error of a call, or with nil its success.
+func (o *Outcome) Set(err error) { o.err.Store(&err) }
 
-// Ask is the Ask of a Check: the error of the last call.
-func (o *Outcome) Ask(context.Context) error {
+// Probe is for a Check. It returns the error of the last call.
+func (o *Outcome) Probe(context.Context) error {
 	if err := o.err.Load(); err != nil {
 		return *err
 	}

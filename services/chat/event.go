@@ -1,0 +1,25 @@
+package main
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"daca/services/internal/contract"
+)
+
+// newEvent returns an event that happens now. Its id is new or, with an
+// Idempotency-Key, the same for all requests of the user with that key.
+func newEvent(kind contract.EventType, user contract.UserID, idempotencyKey string) contract.Event {
+	id := uuid.NewString()
+	if idempotencyKey != "" {
+		name := string(kind) + "\x00" + string(user) + "\x00" + idempotencyKey
+		id = uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String()
+	}
+	return contract.Event{
+		ID:     id,
+		Time:   time.Now().UTC().Truncate(time.Millisecond),
+		Type:   kind,
+		UserID: user,
+	}
+}
