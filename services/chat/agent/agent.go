@@ -1,6 +1,6 @@
-// Package agent is the loop between a language model and its tools: the model
-// is asked, the tools that it calls are run, and it is asked again, until it
-// answers with text.
+// Package agent runs the loop between a language model and its tools: it asks the
+// model, runs the tools that the model calls, and asks again with their results,
+// until the model answers with text.
 package agent
 
 import (
@@ -18,39 +18,39 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// What Config's zero values stand for.
+// Defaults for the zero values of Config.
 const (
 	DefaultMaxTurns     = 10
 	DefaultModelTimeout = time.Minute
 	DefaultToolTimeout  = 30 * time.Second
 )
 
-// Config describes an agent. All but Model may be left out.
+// Config describes an agent. Only Model is required.
 type Config struct {
-	BaseURL string // up to and with /v1; OpenAI's own when empty
+	BaseURL string // of the API, including /v1; empty is OpenAI's
 	APIKey  string
 	Model   string
 	Tools   []Tool
 
 	MaxTurns     int           // how often one Run may ask the model
-	ModelTimeout time.Duration // of each time the model is asked
-	ToolTimeout  time.Duration // of each call of a tool
+	ModelTimeout time.Duration // for one request to the model
+	ToolTimeout  time.Duration // for one call of a tool
 
 	HTTPClient *http.Client
-	Logger     *slog.Logger // hears of failures; neither prompts nor keys are logged
+	Logger     *slog.Logger // receives failures; prompts and keys are never logged
 }
 
-// Agent answers messages. It keeps nothing of a Run, and any number of them
-// may go on at once.
+// Agent answers messages. It keeps no state of a Run, and any number of runs may
+// go on at once.
 type Agent struct {
 	cfg   Config
 	tools map[string]Tool
-	offer []openai.Tool // tools as the model is told of them
+	offer []openai.Tool // the tools as requests describe them
 }
 
-// New returns an agent. It fails on a configuration that could never work: no
-// model, a BaseURL that is no HTTP URL, limits below zero, a tool that is
-// incomplete or has the name of another.
+// New returns an agent. It fails if the configuration cannot work: no model, a
+// BaseURL that is not an HTTP URL, limits below zero, an incomplete tool, or two
+// tools of the same name.
 func New(cfg Config) (*Agent, error) {
 	if strings.TrimSpace(cfg.Model) == "" {
 		return nil, errors.New("no model is named")
@@ -86,10 +86,10 @@ func New(cfg Config) (*Agent, error) {
 	return a, nil
 }
 
-// Run answers text according to the instructions. The reply is never blank. A
-// failure of the model is an *Error; when ctx ends, Run returns ctx's error
-// instead. A failure of a tool is no error: the model is told, and decides.
-// When Run returns, none of its tools is running any more.
+// Run answers text according to the instructions. The reply is never blank. Run
+// fails with an *Error if the model fails, and with the error of ctx if that ends.
+// The failure of a tool is not an error: the model is told, and decides what to
+// do. When Run returns, none of its tools is running any more.
 func (a *Agent) Run(ctx context.Context, instructions, text string) (string, error) {
 	messages := []openai.ChatCompletionMessage{
 		{Role: openai.ChatMessageRoleSystem, Content: instructions},
@@ -105,7 +105,7 @@ func (a *Agent) Run(ctx context.Context, instructions, text string) (string, err
 			return textOf(said), nil
 		}
 		results := a.callTools(ctx, said.ToolCalls)
-		messages = append(append(messages, repeatable(said)), results...)
+		messages = append(append(messages, asHistory(said)), results...)
 		if err := ctx.Err(); err != nil {
 			return "", fmt.Errorf("calling the model's tools: %w", err)
 		}
@@ -113,7 +113,7 @@ func (a *Agent) Run(ctx context.Context, instructions, text string) (string, err
 	return "", &Error{Kind: TurnsExceeded, cause: fmt.Sprintf("no final answer after %d turns", a.cfg.MaxTurns)}
 }
 
-// callTools runs all calls at once and returns their results in the order of
+// callTools runs all calls concurrently and returns their results in the order of
 // the calls.
 func (a *Agent) callTools(ctx context.Context, calls []openai.ToolCall) []openai.ChatCompletionMessage {
 	results := make([]openai.ChatCompletionMessage, len(calls))
@@ -131,8 +131,8 @@ func (a *Agent) callTools(ctx context.Context, calls []openai.ToolCall) []openai
 	return results
 }
 
-// Instructions returns the system prompt for a user who has sent that many
-// messages before this one. When the count is not known it says nothing of it.
+// Instructions returns the system prompt for a user who has sent count messages
+// before this one. If the count is not known, the prompt does not mention it.
 func Instructions(count int64, known bool) string {
 	prompt := "You are a helpful chatbot. Respond to user messages in a friendly and informative way. " +
 		"If the user asks for the time, use the get_current_time tool."

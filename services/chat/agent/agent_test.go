@@ -38,8 +38,9 @@ func TestReplyIsPersonalised(t *testing.T) {
 
 func TestInstructions(t *testing.T) {
 	t.Parallel()
-	const known = "You are a helpful chatbot. Respond to user messages in a friendly and informative way. If the user asks for the time, use the get_current_time tool. The user has sent 7 messages so far, so personalize your response accordingly."
-	const unknown = "You are a helpful chatbot. Respond to user messages in a friendly and informative way. If the user asks for the time, use the get_current_time tool."
+	const unknown = "You are a helpful chatbot. Respond to user messages in a friendly and informative way. " +
+		"If the user asks for the time, use the get_current_time tool."
+	const known = unknown + " The user has sent 7 messages so far, so personalize your response accordingly."
 	if diff := cmp.Diff(known, Instructions(7, true)); diff != "" {
 		t.Errorf("with a count (-want +got):\n%s", diff)
 	}
@@ -67,12 +68,15 @@ func TestTimeComesFromTheTool(t *testing.T) {
 	}
 }
 
-// Each call waits until all have begun, and then for the one after it to end.
+// Each call waits until all have begun, and then for the next call to end.
 func TestToolCallsRunAtOnceAndAnswerInOrder(t *testing.T) {
 	t.Parallel()
 	var begun sync.WaitGroup
 	begun.Add(3)
-	ended := []chan struct{}{1: make(chan struct{}), 2: make(chan struct{}), 3: make(chan struct{}), 4: make(chan struct{})}
+	var ended [5]chan struct{} // by n, from 1
+	for n := range ended {
+		ended[n] = make(chan struct{})
+	}
 	close(ended[4])
 	tool := clockThat(func(ctx context.Context, args json.RawMessage) (string, error) {
 		var in struct{ N int }
@@ -97,7 +101,8 @@ func TestToolCallsRunAtOnceAndAnswerInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := s.requests()[1].Messages
-	calls, results := last[2].ToolCalls, last[3:]
+	calls := last[2].ToolCalls
+	results := last[3:]
 	for i, result := range results {
 		if want := fmt.Sprintf("result %d", i+1); result.Content != want || result.ToolCallID != calls[i].ID {
 			t.Errorf("result %d is %q for call %q; want %q for %q", i, result.Content, result.ToolCallID, want, calls[i].ID)
@@ -133,7 +138,11 @@ func TestModelIsToldOf(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := setup(t, Config{Model: "offline" + tc.behaviour, Tools: []Tool{clockThat(tc.execute)}, ToolTimeout: 20 * time.Millisecond})
+			s := setup(t, Config{
+				Model:       "offline" + tc.behaviour,
+				Tools:       []Tool{clockThat(tc.execute)},
+				ToolTimeout: 20 * time.Millisecond,
+			})
 			reply, err := s.agent.Run(t.Context(), "", "what time is it?")
 			if err != nil || reply == "" {
 				t.Fatalf("Run = %q, %v; want the loop to go on to a reply", reply, err)
@@ -179,8 +188,8 @@ func TestLoopEnds(t *testing.T) {
 	}
 }
 
-// TestSignaturesComeBack has a model that, as Gemini, refuses calls without
-// the signatures that it gave to each of them, over two turns with calls.
+// TestSignaturesComeBack asks a model that, like Gemini, refuses calls in the
+// history without their signatures, over two turns with calls.
 func TestSignaturesComeBack(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?tools=gemini", Tools: []Tool{clockThat(works)}})
@@ -193,8 +202,8 @@ func TestSignaturesComeBack(t *testing.T) {
 	}
 }
 
-// TestRunsDoNotMix has many runs of one agent whose instructions, texts and
-// signatures are all different.
+// TestRunsDoNotMix makes many runs of one agent at once, with different
+// instructions, texts and signatures.
 func TestRunsDoNotMix(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?tools=gemini", Tools: []Tool{clockThat(works)}})
@@ -202,7 +211,8 @@ func TestRunsDoNotMix(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range int64(50) {
 		wg.Go(func() {
-			count, text := fmt.Sprintf("You have sent %d messages so far.", i+2), fmt.Sprintf("text-%d-", i)
+			count := fmt.Sprintf("You have sent %d messages so far.", i+2)
+			text := fmt.Sprintf("text-%d-", i)
 			reply, err := s.agent.Run(t.Context(), Instructions(i+2, true), text)
 			if err != nil || !strings.Contains(reply, count) {
 				t.Errorf("with tools: Run = %q, %v; want %q in it", reply, err, count)
@@ -219,7 +229,7 @@ func TestRunsDoNotMix(t *testing.T) {
 		if _, err := fmt.Sscanf(request.Messages[1].Content, "text-%d-", &n); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := request.Messages[0].Content, Instructions(n+2, true); got != want {
+		if got := request.Messages[0].Content; got != Instructions(n+2, true) {
 			t.Errorf("user %d was answered with the instructions %q", n, got)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Kind says which way a model failed.
+// Kind says how a model failed.
 type Kind string
 
 // The ways in which a model fails.
@@ -19,17 +19,17 @@ const (
 	TurnsExceeded Kind = "turns exceeded" // the model went on calling tools
 )
 
-// Error is a failure of the model. Its text holds neither the API key nor the
-// provider's words. A Timeout is a context.DeadlineExceeded too.
+// Error is a failure of the model. Its text contains neither the API key nor the
+// provider's words. A Timeout is also a context.DeadlineExceeded.
 type Error struct {
 	Kind       Kind
-	Status     int           // the provider's, or 0 when it gave none
-	RetryAfter time.Duration // how long the provider wants to be left alone, or 0
+	Status     int           // of the provider's answer, or 0 if there was none
+	RetryAfter time.Duration // how long the provider asks to wait, or 0
 
 	cause string
 }
 
-// Error names the kind and the cause.
+// Error returns the kind and the cause.
 func (e *Error) Error() string {
 	text := "model " + string(e.Kind)
 	if e.cause != "" {
@@ -49,7 +49,7 @@ func (e *Error) Unwrap() error {
 	return nil
 }
 
-// kindOf sorts the HTTP statuses of failures.
+// kindOf returns the kind of failure that an HTTP status stands for.
 func kindOf(status int) Kind {
 	switch {
 	case status == 401 || status == 403:

@@ -19,24 +19,78 @@ func TestFailuresOfTheModel(t *testing.T) {
 		retryAfter time.Duration
 		cause      string
 	}{
-		"wrong key":              {Config{APIKey: "sk-wrong"}, Unauthorized, 401, 0, "status 401"},
-		"forbidden":              {Config{Model: "offline?status=403"}, Unauthorized, 403, 0, "status 403"},
-		"rate limit":             {Config{Model: "offline?status=429&retry_after=7"}, RateLimited, 429, 7 * time.Second, "after 7s"},
-		"rate limit, plainly":    {Config{Model: "offline?status=429&retry_after=7&body=plain"}, RateLimited, 429, 7 * time.Second, "after 7s"},
-		"wrong key, plainly":     {Config{Model: "offline?status=401&body=plain"}, Unauthorized, 401, 0, "status 401"},
-		"rate limit, no hint":    {Config{Model: "offline?status=429"}, RateLimited, 429, 0, "status 429"},
-		"overload":               {Config{Model: "offline?status=503&retry_after=3"}, Unavailable, 503, 3 * time.Second, "status 503"},
-		"internal error":         {Config{Model: "offline?status=500&retry_after=3"}, Unavailable, 500, 0, "status 500"},
-		"bad request":            {Config{Model: "offline?status=400"}, Rejected, 400, 0, "status 400"},
-		"unknown behaviour":      {Config{Model: "offline?x=y"}, Rejected, 400, 0, "status 400"},
-		"model not for chats":    {Config{Model: "davinci"}, Rejected, 0, 0, "not supported"},
-		"wrong path":             {Config{Model: "offline?status=404"}, Rejected, 404, 0, "status 404"},
-		"hang-up":                {Config{Model: "offline?hangup"}, Unavailable, 0, 0, "connection broke"},
-		"half an answer":         {Config{Model: "offline?body=broken"}, Unavailable, 0, 0, "not a whole one"},
-		"no choices":             {Config{Model: "offline?body=empty"}, Unavailable, 0, 0, "no choices"},
-		"nobody there":           {Config{BaseURL: "http://127.0.0.1:1/v1"}, Unavailable, 0, 0, "connection refused"},
-		"no answer in time":      {Config{Model: "offline?delay=1h", ModelTimeout: 20 * time.Millisecond}, Timeout, 0, 0, "no answer in time"},
-		"signature not accepted": {Config{Model: "offline?tools=gemini&status=400"}, Rejected, 400, 0, "status 400"},
+		"wrong key": {
+			cfg:  Config{APIKey: "sk-wrong"},
+			kind: Unauthorized, status: 401, cause: "status 401",
+		},
+		"forbidden": {
+			cfg:  Config{Model: "offline?status=403"},
+			kind: Unauthorized, status: 403, cause: "status 403",
+		},
+		"rate limit": {
+			cfg:  Config{Model: "offline?status=429&retry_after=7"},
+			kind: RateLimited, status: 429, retryAfter: 7 * time.Second, cause: "after 7s",
+		},
+		"rate limit, plainly": {
+			cfg:  Config{Model: "offline?status=429&retry_after=7&body=plain"},
+			kind: RateLimited, status: 429, retryAfter: 7 * time.Second, cause: "after 7s",
+		},
+		"wrong key, plainly": {
+			cfg:  Config{Model: "offline?status=401&body=plain"},
+			kind: Unauthorized, status: 401, cause: "status 401",
+		},
+		"rate limit, no hint": {
+			cfg:  Config{Model: "offline?status=429"},
+			kind: RateLimited, status: 429, cause: "status 429",
+		},
+		"overload": {
+			cfg:  Config{Model: "offline?status=503&retry_after=3"},
+			kind: Unavailable, status: 503, retryAfter: 3 * time.Second, cause: "status 503",
+		},
+		"internal error": {
+			cfg:  Config{Model: "offline?status=500&retry_after=3"},
+			kind: Unavailable, status: 500, cause: "status 500",
+		},
+		"bad request": {
+			cfg:  Config{Model: "offline?status=400"},
+			kind: Rejected, status: 400, cause: "status 400",
+		},
+		"unknown behaviour": {
+			cfg:  Config{Model: "offline?x=y"},
+			kind: Rejected, status: 400, cause: "status 400",
+		},
+		"model not for chats": {
+			cfg:  Config{Model: "davinci"},
+			kind: Rejected, cause: "not supported",
+		},
+		"wrong path": {
+			cfg:  Config{Model: "offline?status=404"},
+			kind: Rejected, status: 404, cause: "status 404",
+		},
+		"hang-up": {
+			cfg:  Config{Model: "offline?hangup"},
+			kind: Unavailable, cause: "connection broke",
+		},
+		"half an answer": {
+			cfg:  Config{Model: "offline?body=broken"},
+			kind: Unavailable, cause: "not a whole one",
+		},
+		"no choices": {
+			cfg:  Config{Model: "offline?body=empty"},
+			kind: Unavailable, cause: "no choices",
+		},
+		"nobody there": {
+			cfg:  Config{BaseURL: "http://127.0.0.1:1/v1"},
+			kind: Unavailable, cause: "connection refused",
+		},
+		"no answer in time": {
+			cfg:  Config{Model: "offline?delay=1h", ModelTimeout: 20 * time.Millisecond},
+			kind: Timeout, cause: "no answer in time",
+		},
+		"signature not accepted": {
+			cfg:  Config{Model: "offline?tools=gemini&status=400"},
+			kind: Rejected, status: 400, cause: "status 400",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,7 +101,8 @@ func TestFailuresOfTheModel(t *testing.T) {
 				t.Fatalf("Run = %q, %v; want an *Error", reply, err)
 			}
 			if failure.Kind != tc.kind || failure.Status != tc.status || failure.RetryAfter != tc.retryAfter {
-				t.Errorf("failure = %+v; want kind %s, status %d, retry after %s", failure, tc.kind, tc.status, tc.retryAfter)
+				t.Errorf("failure = %+v; want kind %s, status %d, retry after %s",
+					failure, tc.kind, tc.status, tc.retryAfter)
 			}
 			if errors.Is(err, context.DeadlineExceeded) != (tc.kind == Timeout) {
 				t.Errorf("%v is a context.DeadlineExceeded: %t", err, tc.kind != Timeout)
@@ -56,11 +111,11 @@ func TestFailuresOfTheModel(t *testing.T) {
 				t.Errorf("error = %q; want it to name %q", err, tc.cause)
 			}
 			if strings.Contains(err.Error(), "told to answer") {
-				t.Errorf("error = %q has the provider's words", err)
+				t.Errorf("error = %q contains the provider's words", err)
 			}
 			for what, text := range map[string]string{"error": err.Error(), "log": s.logged()} {
 				if strings.Contains(text, s.agent.cfg.APIKey) {
-					t.Errorf("the %s has the API key in it: %s", what, text)
+					t.Errorf("the %s contains the API key: %s", what, text)
 				}
 			}
 		})

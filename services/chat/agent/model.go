@@ -14,29 +14,31 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// maxToolCalls bounds what one turn may start at once.
+// maxToolCalls limits the calls of one turn.
 const maxToolCalls = 128
 
 // conversation is the dialogue of one Run with the model.
 type conversation struct {
 	agent  *Agent
-	wire   *wire
+	http   *transport
 	client *openai.Client
 	ids    map[string]bool // of all tool calls so far
 }
 
 func (a *Agent) converse() *conversation {
-	w := &wire{http: a.cfg.HTTPClient}
+	t := &transport{http: a.cfg.HTTPClient}
 	config := openai.DefaultConfig(a.cfg.APIKey)
-	config.HTTPClient = w
+	config.HTTPClient = t
 	if a.cfg.BaseURL != "" {
 		config.BaseURL = a.cfg.BaseURL
 	}
-	return &conversation{agent: a, wire: w, client: openai.NewClientWithConfig(config), ids: map[string]bool{}}
+	return &conversation{agent: a, http: t, client: openai.NewClientWithConfig(config), ids: map[string]bool{}}
 }
 
-// ask returns what the model says next: text that is not blank, or tool calls.
-func (c *conversation) ask(ctx context.Context, messages []openai.ChatCompletionMessage) (openai.ChatCompletionMessage, error) {
+// ask returns the model's next message: text that is not blank, or tool calls.
+func (c *conversation) ask(
+	ctx context.Context, messages []openai.ChatCompletionMessage,
+) (openai.ChatCompletionMessage, error) {
 	askCtx, cancel := context.WithTimeout(ctx, c.agent.cfg.ModelTimeout)
 	defer cancel()
 	answer, err := c.client.CreateChatCompletion(askCtx, openai.ChatCompletionRequest{
@@ -62,25 +64,26 @@ func (c *conversation) ask(ctx context.Context, messages []openai.ChatCompletion
 	return said, nil
 }
 
-// identify gives an id to every call that has none or another call's.
+// identify gives a new id to every call that has none or the id of another call.
 func (c *conversation) identify(calls []openai.ToolCall) {
 	for i := range calls {
 		for n := len(c.ids); calls[i].ID == "" || c.ids[calls[i].ID]; n++ {
-			calls[i].ID = fmt.Sprintf("call%05d", n) // nine letters and digits, as Mistral wants it
+			calls[i].ID = fmt.Sprintf("call%05d", n) // Mistral demands nine letters and digits
 		}
 		c.ids[calls[i].ID] = true
 	}
 }
 
-// repeatable returns what the model said in the form in which every provider
-// takes it back. Bad arguments go as none: some servers answer 400 to history
-// that is not JSON, and the tool's result quotes them.
-func repeatable(said openai.ChatCompletionMessage) openai.ChatCompletionMessage {
+// asHistory returns the model's message in a form that every provider accepts in
+// the history. Bad arguments become an empty object: some servers answer 400 to
+// arguments that are not JSON, and the tool's result quotes them.
+func asHistory(said openai.ChatCompletionMessage) openai.ChatCompletionMessage {
 	said.Role = openai.ChatMessageRoleAssistant
 	said.ToolCalls = slices.Clone(said.ToolCalls)
 	for i := range said.ToolCalls {
 		call := &said.ToolCalls[i]
-		call.Index, call.Type = nil, openai.ToolTypeFunction
+		call.Index = nil
+		call.Type = openai.ToolTypeFunction
 		if args, err := parseArguments(call.Function.Arguments); err == nil {
 			call.Function.Arguments = string(args)
 		} else {
@@ -90,10 +93,10 @@ func repeatable(said openai.ChatCompletionMessage) openai.ChatCompletionMessage 
 	return said
 }
 
-// failure explains why the model could not be asked. The provider's words,
-// without the key, go to the log only.
+// failure explains why a request to the model failed. The provider's words go only
+// to the log, without the key.
 func (c *conversation) failure(ctx context.Context, err error) *Error {
-	failure := &Error{Kind: Unavailable, RetryAfter: c.wire.retryAfter}
+	failure := &Error{Kind: Unavailable, RetryAfter: c.http.latest.retryAfter}
 	words := err.Error()
 	var (
 		apiErr     *openai.APIError
@@ -103,33 +106,36 @@ func (c *conversation) failure(ctx context.Context, err error) *Error {
 		certErr    *tls.CertificateVerificationError
 	)
 	switch {
-	case errors.As(err, &requestErr): // it may wrap an APIError that is empty
+	case errors.As(err, &requestErr): // first, because it may wrap an empty APIError
 		words = string(requestErr.Body)
 	case errors.As(err, &apiErr):
 		words = apiErr.Message
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		failure.Kind, failure.cause = Timeout, "no answer in time"
-	case !c.wire.sent:
-		failure.Kind, failure.cause = Rejected, c.redact(err.Error())
+		failure.Kind = Timeout
+		failure.cause = "no answer in time"
+	case !c.http.latest.sent:
+		failure.Kind = Rejected
+		failure.cause = c.redact(err.Error())
 	case errors.As(err, &opErr):
 		failure.cause = c.redact(opErr.Error())
 	case errors.As(err, &certErr):
 		failure.cause = c.redact(certErr.Error())
-	case c.wire.answered:
+	case c.http.latest.answered:
 		failure.cause = "the answer is not a chat completion, or not a whole one"
 	default:
 		failure.cause = "the connection broke before there was an answer"
 	}
-	// go-openai knows the status only where the body has OpenAI's shape.
-	if c.wire.status >= http.StatusBadRequest {
-		failure.Status = c.wire.status
-		failure.Kind, failure.cause = kindOf(failure.Status), fmt.Sprintf("the provider answered status %d", failure.Status)
+	// go-openai knows the status only if the body has OpenAI's shape.
+	if status := c.http.latest.status; status >= http.StatusBadRequest {
+		failure.Status = status
+		failure.Kind = kindOf(status)
+		failure.cause = fmt.Sprintf("the provider answered status %d", status)
 	}
 	c.agent.cfg.Logger.WarnContext(ctx, "asking the model failed", "error", failure, "details", c.redact(words))
 	return failure
 }
 
-// redact removes the API key and shortens what a provider said.
+// redact removes the API key from what a provider said, and shortens it.
 func (c *conversation) redact(s string) string {
 	if key := c.agent.cfg.APIKey; key != "" {
 		s = strings.ReplaceAll(s, key, "[API key]")
@@ -137,7 +143,7 @@ func (c *conversation) redact(s string) string {
 	return fmt.Sprintf("%.500s", s)
 }
 
-// textOf returns the text of a message. A refusal is text for the user too.
+// textOf returns the text of a message, or its refusal.
 func textOf(m openai.ChatCompletionMessage) string {
 	var text strings.Builder
 	text.WriteString(m.Content)

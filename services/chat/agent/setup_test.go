@@ -19,8 +19,8 @@ import (
 
 const testKey = "sk-test-0123456789"
 
-// suite is an agent and the offline model that it talks to over HTTP.
-type suite struct {
+// fixture is an agent with the offline model that it asks over HTTP.
+type fixture struct {
 	agent *Agent
 
 	mu   sync.Mutex
@@ -28,14 +28,14 @@ type suite struct {
 	log  bytes.Buffer
 }
 
-// setup completes cfg and starts the model; both end with the test.
-func setup(t *testing.T, cfg Config) *suite {
+// setup completes cfg, starts the model, and stops it at the end of the test.
+func setup(t *testing.T, cfg Config) *fixture {
 	t.Helper()
 	model, err := offline.New(offline.Options{APIKey: testKey})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &suite{}
+	s := &fixture{}
 	server := httptest.NewServer(s.record(t, model))
 	t.Cleanup(server.Close)
 
@@ -56,8 +56,8 @@ func setup(t *testing.T, cfg Config) *suite {
 	return s
 }
 
-// record keeps what the model is asked.
-func (s *suite) record(t *testing.T, model http.Handler) http.Handler {
+// record keeps the requests to the model.
+func (s *fixture) record(t *testing.T, model http.Handler) http.Handler {
 	t.Helper()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -76,26 +76,26 @@ func (s *suite) record(t *testing.T, model http.Handler) http.Handler {
 	})
 }
 
-func (s *suite) requests() []openai.ChatCompletionRequest {
+func (s *fixture) requests() []openai.ChatCompletionRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.seen
 }
 
-// Write is the agent's log.
-func (s *suite) Write(line []byte) (int, error) {
+// Write receives the agent's log.
+func (s *fixture) Write(line []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.Write(line)
 }
 
-func (s *suite) logged() string {
+func (s *fixture) logged() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.log.String()
 }
 
-// clockThat returns the tool that the offline model calls, with another inside.
+// clockThat returns the tool that the offline model calls, with another function.
 func clockThat(execute func(context.Context, json.RawMessage) (string, error)) Tool {
 	tool := CurrentTime(time.Now)
 	tool.Execute = execute

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// CurrentTime is the tool that tells the time by the clock now, in UTC.
+// CurrentTime returns the tool that reads the time from now, in UTC.
 func CurrentTime(now func() time.Time) Tool {
 	return Tool{
 		Name:        "get_current_time",

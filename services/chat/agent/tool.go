@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// maxQuoted is how much of bad arguments the model is shown again, in bytes.
+// maxQuoted limits how much of bad arguments is quoted to the model, in bytes.
 const maxQuoted = 1000
 
-// Tool is something that the model may have done for it.
+// Tool is a function that the model may ask the agent to call.
 type Tool struct {
 	Name        string
 	Description string // tells the model when to use the tool
 	// Parameters is the JSON schema of the arguments, which are an object.
 	Parameters json.RawMessage
-	// Execute does it. Calls are concurrent. args is a JSON object, though not
-	// necessarily one that Parameters describes. The model is told the result,
-	// or the text of the error. Execute returns soon after ctx ends: Run waits.
+	// Execute is the function. Calls may be concurrent. args is a JSON object, but
+	// may violate Parameters. The model is told the result or the text of the
+	// error. Execute must return soon after ctx ends, because Run waits for it.
 	Execute func(ctx context.Context, args json.RawMessage) (string, error)
 }
 
@@ -39,18 +39,20 @@ func (t Tool) validate() error {
 	return nil
 }
 
-// callTool returns what the model is to be told: the tool's result, or why
-// there is none and what to do about it.
+// callTool returns the text for the model: the tool's result, or why there is none
+// and what to do about it.
 func (a *Agent) callTool(ctx context.Context, name, arguments string) string {
 	tool, ok := a.tools[name]
 	if !ok {
 		a.cfg.Logger.WarnContext(ctx, "the model called an unknown tool", "tool", name)
-		return fmt.Sprintf("There is no tool %q. The tools are: %s.", name, strings.Join(slices.Sorted(maps.Keys(a.tools)), ", "))
+		names := strings.Join(slices.Sorted(maps.Keys(a.tools)), ", ")
+		return fmt.Sprintf("There is no tool %q. The tools are: %s.", name, names)
 	}
 	args, err := parseArguments(arguments)
 	if err != nil {
 		a.cfg.Logger.WarnContext(ctx, "the model called a tool with bad arguments", "tool", name, "error", err)
-		return fmt.Sprintf("The arguments could not be read. Try again with valid JSON. Error: %v. The arguments were: %.*s", err, maxQuoted, arguments)
+		return fmt.Sprintf("The arguments could not be read. Try again with valid JSON. Error: %v. "+
+			"The arguments were: %.*s", err, maxQuoted, arguments)
 	}
 	toolCtx, cancel := context.WithTimeout(ctx, a.cfg.ToolTimeout)
 	defer cancel()
@@ -71,15 +73,16 @@ func (a *Agent) callTool(ctx context.Context, name, arguments string) string {
 func (a *Agent) execute(ctx context.Context, tool Tool, args json.RawMessage) (result string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			a.cfg.Logger.ErrorContext(ctx, "a tool panicked", "tool", tool.Name, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			a.cfg.Logger.ErrorContext(ctx, "a tool panicked",
+				"tool", tool.Name, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = errors.New("the tool broke down")
 		}
 	}()
 	return tool.Execute(ctx, args)
 }
 
-// parseArguments returns what a tool gets for the model's words. No words and
-// null are an empty object, because not all models spell that out.
+// parseArguments returns the arguments of a call as a JSON object. An empty string
+// and null are an empty object, because some models send these instead.
 func parseArguments(arguments string) (json.RawMessage, error) {
 	switch strings.TrimSpace(arguments) {
 	case "", "null":

@@ -16,35 +16,38 @@ const (
 	maxRetryAfter  = 24 * time.Hour
 )
 
-// wire carries the requests of one conversation and looks after what go-openai
-// drops: Retry-After, and the extra_content of tool calls. Gemini signs its
-// calls there and refuses them when they come back without.
-type wire struct {
-	http *http.Client
+// transport sends the requests of one conversation and keeps what go-openai drops:
+// Retry-After, and the extra_content of tool calls. Gemini puts a signature there
+// and refuses history in which it is missing.
+type transport struct {
+	http   *http.Client
+	latest exchange
+	extras [][]json.RawMessage // for each turn with tool calls: extra_content by call
+}
 
-	// Of the latest request: whether it left, whether an answer began, and the
-	// answer's status and Retry-After.
-	sent, answered bool
-	status         int
-	retryAfter     time.Duration
-
-	extras [][]json.RawMessage // by turn with tool calls, and call
+// exchange is the state of a request.
+type exchange struct {
+	sent       bool
+	answered   bool // whether an answer has begun
+	status     int
+	retryAfter time.Duration
 }
 
 // Do sends the request and reads the whole answer.
-func (w *wire) Do(req *http.Request) (*http.Response, error) {
-	if err := w.restore(req); err != nil {
+func (t *transport) Do(req *http.Request) (*http.Response, error) {
+	if err := t.restore(req); err != nil {
 		return nil, fmt.Errorf("restoring extra_content: %w", err)
 	}
-	w.sent, w.answered, w.status, w.retryAfter = true, false, 0, 0
-	res, err := w.http.Do(req)
+	t.latest = exchange{sent: true}
+	res, err := t.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	w.answered, w.status = true, res.StatusCode
+	t.latest.answered = true
+	t.latest.status = res.StatusCode
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
-		w.retryAfter = parseRetryAfter(res.Header.Get("Retry-After"), time.Now())
+		t.latest.retryAfter = parseRetryAfter(res.Header.Get("Retry-After"), time.Now())
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))
 	if err != nil {
@@ -53,14 +56,14 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	if len(body) > maxAnswerBytes {
 		return nil, fmt.Errorf("the answer is larger than %d bytes", maxAnswerBytes)
 	}
-	w.record(body)
+	t.record(body)
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
 }
 
-// record keeps the extra_content of an answer with tool calls. Whether the
-// answer is one at all is found out by go-openai.
-func (w *wire) record(body []byte) {
+// record keeps the extra_content of an answer with tool calls. It ignores a body
+// that is no answer, which go-openai reports.
+func (t *transport) record(body []byte) {
 	var answer struct {
 		Choices []struct {
 			Message struct {
@@ -70,7 +73,7 @@ func (w *wire) record(body []byte) {
 			} `json:"message"`
 		} `json:"choices"`
 	}
-	// A decoder, as in go-openai: both read the same even if more follows.
+	// go-openai uses a decoder too: both ignore what follows the first JSON value.
 	if json.NewDecoder(bytes.NewReader(body)).Decode(&answer) != nil || len(answer.Choices) == 0 {
 		return
 	}
@@ -79,13 +82,13 @@ func (w *wire) record(body []byte) {
 		extras = append(extras, call.Extra)
 	}
 	if extras != nil {
-		w.extras = append(w.extras, extras)
+		t.extras = append(t.extras, extras)
 	}
 }
 
-// restore puts what was recorded back into the tool calls of the request.
-func (w *wire) restore(req *http.Request) error {
-	if !w.hasExtras() {
+// restore puts the recorded extra_content back into the tool calls of the request.
+func (t *transport) restore(req *http.Request) error {
+	if !t.hasExtras() {
 		return nil
 	}
 	body, err := io.ReadAll(req.Body)
@@ -100,7 +103,7 @@ func (w *wire) restore(req *http.Request) error {
 	if err := json.Unmarshal(request["messages"], &messages); err != nil {
 		return err
 	}
-	turns := w.extras
+	turns := t.extras
 	for _, message := range messages {
 		if message["tool_calls"] == nil || len(turns) == 0 {
 			continue
@@ -116,13 +119,16 @@ func (w *wire) restore(req *http.Request) error {
 	if body, err = json.Marshal(request); err != nil {
 		return err
 	}
-	req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	req.ContentLength = int64(len(body))
 	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	return nil
 }
 
-func (w *wire) hasExtras() bool {
-	return slices.ContainsFunc(w.extras, func(turn []json.RawMessage) bool { return slices.ContainsFunc(turn, given) })
+func (t *transport) hasExtras() bool {
+	return slices.ContainsFunc(t.extras, func(turn []json.RawMessage) bool {
+		return slices.ContainsFunc(turn, isGiven)
+	})
 }
 
 func addExtras(toolCalls json.RawMessage, extras []json.RawMessage) (json.RawMessage, error) {
@@ -131,16 +137,17 @@ func addExtras(toolCalls json.RawMessage, extras []json.RawMessage) (json.RawMes
 		return nil, err
 	}
 	for i, call := range calls {
-		if i < len(extras) && given(extras[i]) {
+		if i < len(extras) && isGiven(extras[i]) {
 			call["extra_content"] = extras[i]
 		}
 	}
 	return json.Marshal(calls)
 }
 
-func given(extra json.RawMessage) bool { return extra != nil && string(extra) != "null" }
+func isGiven(extra json.RawMessage) bool { return extra != nil && string(extra) != "null" }
 
-// parseRetryAfter reads seconds or a date, and is 0 for anything else.
+// parseRetryAfter reads a number of seconds or a date. It returns 0 for anything
+// else, and at most maxRetryAfter.
 func parseRetryAfter(header string, now time.Time) time.Duration {
 	wait := time.Duration(0)
 	if seconds, err := strconv.Atoi(header); err == nil {
@@ -154,10 +161,10 @@ func parseRetryAfter(header string, now time.Time) time.Duration {
 // newHTTPClient keeps more idle connections to the provider than the default
 // client, which keeps two.
 func newHTTPClient() *http.Client {
-	transport := &http.Transport{}
+	pool := &http.Transport{}
 	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		transport = standard.Clone()
+		pool = standard.Clone()
 	}
-	transport.MaxIdleConnsPerHost = 100
-	return &http.Client{Transport: transport}
+	pool.MaxIdleConnsPerHost = 100
+	return &http.Client{Transport: pool}
 }

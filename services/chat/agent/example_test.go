@@ -1,0 +1,42 @@
+package agent_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"time"
+
+	"daca/services/chat/agent"
+	"daca/services/model/offline"
+)
+
+// An agent works with every server that speaks OpenAI's chat completions; here it
+// is the offline model, which calls the tool because the user asks for the time.
+func ExampleAgent_Run() {
+	model, err := offline.New(offline.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := httptest.NewServer(model)
+	defer server.Close()
+
+	noon := func() time.Time { return time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC) }
+	clock, err := agent.New(agent.Config{
+		BaseURL: server.URL + "/v1",
+		Model:   "offline",
+		Tools:   []agent.Tool{agent.CurrentTime(noon)},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	reply, err := clock.Run(context.Background(), agent.Instructions(0, true), "What time is it?")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(reply)
+	// Output:
+	// Welcome! This is your first message. I am the offline model, so I pass on what my tools say: 2026-01-02 12:00:00 UTC
+}
