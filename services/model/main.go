@@ -12,8 +12,8 @@ import (
 
 func main() { serve.Main(service, run) }
 
-// run serves the model until ctx ends and logs to stdout. It fails when the
-// environment is not usable or the port is taken.
+// run serves the model until ctx ends and logs to stdout. It fails if the
+// environment cannot be used or the port is taken.
 func run(ctx context.Context, environ []string, stdout io.Writer) error {
 	cfg, err := parseConfig(environ)
 	if err != nil {

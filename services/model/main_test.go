@@ -10,14 +10,16 @@ import (
 	"testing"
 )
 
-// TestRun starts the program as main does and asks it over the network.
+// TestRun starts the program as main does and sends it requests over the network.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	logs, stdout := io.Pipe()
 	stopped := make(chan error, 1)
 	go func() {
-		stopped <- run(ctx, []string{"PORT=0", "HOST=127.0.0.1", "MODEL_API_KEY=secret", "LOG_LEVEL=debug", "CORS_ORIGINS=http://localhost:3000"}, stdout)
+		stopped <- run(ctx, []string{
+			"PORT=0", "HOST=127.0.0.1", "MODEL_API_KEY=secret", "LOG_LEVEL=debug", "CORS_ORIGINS=http://localhost:3000",
+		}, stdout)
 		_ = stdout.Close()
 	}()
 	lines := bufio.NewScanner(logs)
@@ -32,13 +34,14 @@ func TestRun(t *testing.T) {
 	}()
 
 	const question = `{"model":"offline","messages":[{"role":"user","content":"hello"}]}`
+	const streamed = `{"stream":true,"model":"offline","messages":[{"role":"user","content":"hello"}]}`
 	for name, tc := range map[string]struct {
 		method, path, key, body string
 		status                  int
 		want                    string
 	}{
 		"completion":       {"POST", "/v1/chat/completions", "secret", question, 200, "I am the offline model"},
-		"stream":           {"POST", "/v1/chat/completions", "secret", strings.Replace(question, "{", `{"stream":true,`, 1), 200, "data: [DONE]"},
+		"stream":           {"POST", "/v1/chat/completions", "secret", streamed, 200, "data: [DONE]"},
 		"wrong key":        {"POST", "/v1/chat/completions", "wrong", question, 401, "invalid_api_key"},
 		"models":           {"GET", "/v1/models", "secret", "", 200, `"id":"offline"`},
 		"unknown route":    {"GET", "/v1/none", "secret", "", 404, `{"error":{"message":"Unknown request URL`},
@@ -58,7 +61,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("run = %v; want an orderly stop", err)
 	}
 	if got := <-log; strings.Contains(got, "secret") || strings.Contains(got, "wrong") {
-		t.Errorf("the log has a key in it: %s", got)
+		t.Errorf("the log contains a key: %s", got)
 	}
 }
 
@@ -109,7 +112,7 @@ func TestErrorsNameTheVariable(t *testing.T) {
 			t.Errorf("with %s=%s run = %v; want an error that names %s", variable, value, err, variable)
 		}
 		if variable == "MODEL_API_KEY" && strings.Contains(err.Error(), value) {
-			t.Errorf("the error has the key in it: %v", err)
+			t.Errorf("the error contains the key: %v", err)
 		}
 	}
 	err := run(t.Context(), []string{"PORT=70000", "SHUTDOWN_GRACE=soon"}, io.Discard)

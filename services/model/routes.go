@@ -13,11 +13,11 @@ import (
 	"daca/services/model/offline"
 )
 
-// service is the name of the image, the chart and the Deployment too.
+// service is the name of the service, and of its image.
 const service = "model"
 
-// newAPI mounts the offline model beside the routes that every service has.
-// Everything unknown is answered in OpenAI's words rather than FastAPI's.
+// newAPI mounts the offline model next to the routes that every service has. It
+// answers unknown routes in OpenAI's words rather than FastAPI's.
 func newAPI(cfg config, logger *slog.Logger) (*fastapi.API, error) {
 	model, err := offline.New(offline.Options{
 		APIKey: cfg.APIKey, Behaviour: cfg.Behaviour, MaxBodyBytes: cfg.MaxBodyBytes, Now: time.Now,

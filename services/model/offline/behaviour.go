@@ -10,31 +10,31 @@ import (
 	"time"
 )
 
-// behaviour is how a request is answered; the zero value is good behaviour. It
-// is told in the query part of a model name, such as "offline?status=429", by
-// these keys:
+// behaviour is how a request is answered; the zero value is good behaviour. A
+// request chooses it by the query of its model name, such as "offline?status=429",
+// with these keys:
 //
 //	delay=2s       wait before the answer, or before each chunk of a stream
-//	status=429     answer that error; its message repeats the API key. 200 is none
+//	status=429     answer that error, with the API key in its message; 200 is none
 //	retry_after=7  send this Retry-After with the error
 //	hangup         close the connection without an answer
-//	fail_first=2   fail in this way, with status 500 unless told, two times only
+//	fail_first=2   fail in this way two times only; the default status is 500
 //	body=plain     with an error: answer {"error":"…"}, as some servers do
 //	body=broken    cut the answer off in the middle of its JSON
 //	body=empty     answer without choices
 //	body=blank     answer with text that is blank
 //	tools=…        call tools in an unusual way, whatever the user says:
 //	  parallel       three calls in one turn
-//	  malformed      arguments that are not JSON, and only then a good call
-//	  unknown        a tool that does not exist, and only then a good call
+//	  malformed      arguments that are not JSON, and then a good call
+//	  unknown        a tool that does not exist, and then a good call
 //	  empty          arguments that are the empty string
-//	  text           text beside the call
+//	  text           text together with the call
 //	  noid           two calls without ids
 //	  gemini         as Gemini does: two calls, then one, with finish_reason
 //	                 "stop", no index, and signatures that must come back
 //	  forever        a call on every turn
 //
-// An empty value of tools or body takes a default back.
+// An empty value of tools or body turns a default off.
 type behaviour struct {
 	delay      time.Duration
 	status     int
@@ -45,15 +45,15 @@ type behaviour struct {
 	tools      string
 }
 
-// with returns b changed by the query. It fails on unknown keys and on values
-// that make no sense.
+// with returns b changed by the query. It fails on unknown keys and impossible
+// values.
 func (b behaviour) with(query string) (behaviour, error) {
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return b, fmt.Errorf("behaviour %q is not a query: %w", query, err)
 	}
-	for key, given := range values {
-		if err := b.set(key, given[len(given)-1]); err != nil {
+	for key, all := range values {
+		if err := b.set(key, all[len(all)-1]); err != nil {
 			return b, err
 		}
 	}
@@ -61,40 +61,45 @@ func (b behaviour) with(query string) (behaviour, error) {
 }
 
 func (b *behaviour) set(key, value string) error {
-	var ok bool
+	ok := true
+	var err error
 	switch key {
 	case "delay":
-		delay, err := time.ParseDuration(value)
-		b.delay, ok = delay, err == nil && delay >= 0
+		b.delay, err = time.ParseDuration(value)
+		ok = b.delay >= 0
 	case "status":
-		status, err := strconv.Atoi(value)
-		b.status, ok = status, err == nil && (status == http.StatusOK || status >= 400 && status <= 599)
-		if status == http.StatusOK {
+		b.status, err = strconv.Atoi(value)
+		ok = b.status == http.StatusOK || b.status >= 400 && b.status <= 599
+		if b.status == http.StatusOK {
 			b.status = 0
 		}
 	case "retry_after":
-		b.retryAfter, ok = value, value != ""
+		b.retryAfter = value
+		ok = value != ""
 	case "hangup":
-		hangup, err := strconv.ParseBool(cmp.Or(value, "true"))
-		b.hangup, ok = hangup, err == nil
+		b.hangup, err = strconv.ParseBool(cmp.Or(value, "true"))
 	case "fail_first":
-		n, err := strconv.Atoi(value)
-		b.failFirst, ok = n, err == nil && n >= 0
+		b.failFirst, err = strconv.Atoi(value)
+		ok = b.failFirst >= 0
 	case "body":
-		b.body, ok = value, slices.Contains([]string{"", "plain", "broken", "empty", "blank"}, value)
+		b.body = value
+		ok = slices.Contains([]string{"", "plain", "broken", "empty", "blank"}, value)
 	case "tools":
-		b.tools, ok = value, slices.Contains([]string{"", "parallel", "malformed", "unknown", "empty", "text", "noid", "gemini", "forever"}, value)
+		b.tools = value
+		ok = slices.Contains([]string{
+			"", "parallel", "malformed", "unknown", "empty", "text", "noid", "gemini", "forever",
+		}, value)
 	default:
 		return fmt.Errorf("unknown behaviour %q", key)
 	}
-	if !ok {
+	if err != nil || !ok {
 		return fmt.Errorf("behaviour %s: %q is not a possible value", key, value)
 	}
 	return nil
 }
 
-// fails tells whether a request for the model is to fail, and counts it where
-// fail_first asks for that.
+// fails reports whether a request for the model is to fail. It counts the requests
+// if fail_first limits the failures.
 func (s *server) fails(b behaviour, model string) bool {
 	if b.failFirst == 0 {
 		return b.hangup || b.status != 0
@@ -108,8 +113,8 @@ func (s *server) fails(b behaviour, model string) bool {
 	return true
 }
 
-// misbehave answers a request that is to fail. The message repeats the key, as
-// some providers do, so that it can be tested that nobody passes it on.
+// misbehave answers a request that is to fail. The message repeats the key, as some
+// providers do, so that tests can check that nobody passes it on.
 func misbehave(w http.ResponseWriter, r *http.Request, b behaviour) {
 	if b.hangup {
 		hangUp(w)

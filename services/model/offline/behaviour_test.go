@@ -43,7 +43,8 @@ func TestRequestOverridesTheDefault(t *testing.T) {
 	for model, want := range map[string]int{"m": 500, "m?status=429": 429, "m?status=200": 200} {
 		rec := send(http.MethodPost, "/v1/chat/completions", "", chat(model, hello))
 		if rec.Code != want || (rec.Header().Get("Retry-After") == "9") != (want != 200) {
-			t.Errorf("model %s: answer = %d with Retry-After %q; want %d", model, rec.Code, rec.Header().Get("Retry-After"), want)
+			t.Errorf("model %s: answer = %d with Retry-After %q; want %d",
+				model, rec.Code, rec.Header().Get("Retry-After"), want)
 		}
 	}
 	if _, err := New(Options{Behaviour: "speed=9"}); err == nil {
@@ -120,7 +121,8 @@ func TestToolBehaviours(t *testing.T) {
 
 func TestGeminiWantsItsSignatures(t *testing.T) {
 	t.Parallel()
-	rec := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", chat("m?tools=gemini", hello, timeCall, toolSays))
+	send := setup(t, Options{})
+	rec := send(http.MethodPost, "/v1/chat/completions", "", chat("m?tools=gemini", hello, timeCall, toolSays))
 	if rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), "lacks its thought_signature") {
 		t.Errorf("answer = %d %s; want 400", rec.Code, rec.Body)
 	}
@@ -139,9 +141,7 @@ func TestBrokenConnections(t *testing.T) {
 	}
 	server := httptest.NewServer(model)
 	t.Cleanup(server.Close)
-	config := openai.DefaultConfig("key")
-	config.BaseURL, config.HTTPClient = server.URL+"/v1", server.Client()
-	client := openai.NewClientWithConfig(config)
+	client := clientOf(server)
 	for behaviour, want := range map[string]error{"hangup": io.EOF, "body=broken": io.ErrUnexpectedEOF} {
 		_, err := client.CreateChatCompletion(t.Context(), openai.ChatCompletionRequest{
 			Model: "m?" + behaviour, Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hi"}},

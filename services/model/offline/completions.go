@@ -9,7 +9,7 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// completion is the whole answer to a request that is not streamed.
+// completion is the answer to a request that is not streamed.
 type completion struct {
 	ID      string       `json:"id"`
 	Object  string       `json:"object"`
@@ -52,8 +52,11 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	whole := completion{
-		ID: "chatcmpl-" + fingerprint(req.body), Object: "chat.completion",
-		Created: s.opts.Now().Unix(), Model: req.Model, Choices: []choice{},
+		ID:      "chatcmpl-" + fingerprint(req.body),
+		Object:  "chat.completion",
+		Created: s.opts.Now().Unix(),
+		Model:   req.Model,
+		Choices: []choice{},
 	}
 	said := reply(req, b)
 	if b.body == "blank" {
@@ -74,7 +77,7 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, whole)
 }
 
-// answerHalf answers with the first half of body's JSON.
+// answerHalf answers with the first half of the JSON of body.
 func answerHalf(w http.ResponseWriter, body any) {
 	b, err := json.Marshal(body)
 	if err != nil {
@@ -85,7 +88,7 @@ func answerHalf(w http.ResponseWriter, body any) {
 	_, _ = w.Write(b[:len(b)/2])
 }
 
-// wait returns false when the client gave up meanwhile.
+// wait waits for the delay. It returns false if the client gave up before its end.
 func wait(r *http.Request, delay time.Duration) bool {
 	if delay == 0 {
 		return true

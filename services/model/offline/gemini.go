@@ -9,16 +9,16 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// extraContent is where Gemini's OpenAI-compatible endpoint puts what the
-// protocol has no place for.
+// extraContent is where Gemini's OpenAI-compatible endpoint puts fields for which
+// the protocol has no place.
 type extraContent struct {
 	Google struct {
 		ThoughtSignature string `json:"thought_signature"`
 	} `json:"google"`
 }
 
-// signature returns that of a call in the turn after the messages. No other
-// conversation, turn or call has the same.
+// signature returns the signature of a call in the turn after the messages. It is
+// different for every conversation, turn and call.
 func signature(before []openai.ChatCompletionMessage, call int) string {
 	var b strings.Builder
 	for _, m := range before {

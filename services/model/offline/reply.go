@@ -16,8 +16,8 @@ const timeTool = "get_current_time"
 // maxEcho is how much of the user's message a reply repeats, in characters.
 const maxEcho = 200
 
-// message is what the model says. Unlike go-openai's it always has content,
-// and arguments may be empty.
+// message is the model's answer. Unlike go-openai's type it always has content, and
+// arguments may be empty.
 type message struct {
 	Role      string     `json:"role"`
 	Content   *string    `json:"content"`
@@ -39,11 +39,15 @@ type function struct {
 	Arguments string `json:"arguments"`
 }
 
-// reply is the model's mind: the same request gets the same answer.
+// reply returns the model's answer, which depends on the request alone.
 func reply(req *request, b behaviour) message {
 	calls := toolCalls(req, b)
 	if len(calls) == 0 {
-		return message{Role: openai.ChatMessageRoleAssistant, Content: new(say(req)), finish: openai.FinishReasonStop}
+		return message{
+			Role:    openai.ChatMessageRoleAssistant,
+			Content: new(say(req)),
+			finish:  openai.FinishReasonStop,
+		}
 	}
 	m := message{Role: openai.ChatMessageRoleAssistant, ToolCalls: calls, finish: openai.FinishReasonToolCalls}
 	switch b.tools {
@@ -55,10 +59,12 @@ func reply(req *request, b behaviour) message {
 	return m
 }
 
-// toolCalls returns the calls of this turn, if it is one for calling tools.
+// toolCalls returns the tool calls of this turn, if it has any.
 func toolCalls(req *request, b behaviour) []toolCall {
-	name, arguments := timeTool, []string{"{}"}
-	turn, turns := req.toolTurns(), 1
+	name := timeTool
+	arguments := []string{"{}"} // one for each call
+	turn := req.toolTurns()
+	turns := 1 // how many turns have calls
 	switch b.tools {
 	case "":
 		if !asksForTime(req) {
@@ -105,10 +111,11 @@ func toolCalls(req *request, b behaviour) []toolCall {
 	return calls
 }
 
-// say puts a reply into words.
+// say returns the text of a reply.
 func say(req *request) string {
 	greeting := "Hello!"
-	if m := regexp.MustCompile(`The user has sent (\d+) messages? so far`).FindStringSubmatch(req.instructions()); m != nil {
+	count := regexp.MustCompile(`The user has sent (\d+) messages? so far`)
+	if m := count.FindStringSubmatch(req.instructions()); m != nil {
 		switch m[1] {
 		case "0":
 			greeting = "Welcome! This is your first message."
@@ -119,9 +126,11 @@ func say(req *request) string {
 		}
 	}
 	if results := req.toolResults(); len(results) > 0 {
-		return fmt.Sprintf("%s I am the offline model, so I pass on what my tools say: %s", greeting, strings.Join(results, "; "))
+		return fmt.Sprintf("%s I am the offline model, so I pass on what my tools say: %s",
+			greeting, strings.Join(results, "; "))
 	}
-	return fmt.Sprintf("%s I am the offline model, so I can only repeat what you said: %q", greeting, brief(userText(req)))
+	return fmt.Sprintf("%s I am the offline model, so I can only repeat what you said: %q",
+		greeting, brief(userText(req)))
 }
 
 func asksForTime(req *request) bool {
@@ -147,9 +156,10 @@ func brief(s string) string {
 	return string(r)
 }
 
-// usage counts words, which is close enough to tokens to be plausible.
+// usage counts words, which are close enough to tokens.
 func usage(req *request, m message) openai.Usage {
-	prompt, completion := 0, 0
+	prompt := 0
+	completion := 0
 	for _, said := range req.Messages {
 		prompt += len(strings.Fields(text(said)))
 	}

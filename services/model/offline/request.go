@@ -11,7 +11,7 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// request is what the model reads of a request; it ignores the rest.
+// request has the fields of a request that the model reads. It ignores the others.
 type request struct {
 	Model         string                         `json:"model"`
 	Messages      []openai.ChatCompletionMessage `json:"messages"`
@@ -44,9 +44,9 @@ func (s *server) readRequest(w http.ResponseWriter, r *http.Request) (*request, 
 	return req, checkToolMessages(req.Messages)
 }
 
-// checkToolMessages holds OpenAI's rule that every tool call is answered, by
-// its id, before anything else is said, and that nothing else is answered; and
-// vLLM's, that a call that comes back has arguments in JSON.
+// checkToolMessages enforces OpenAI's rules, that every tool call is answered by
+// its id before any other message, and that every answer has a call; and vLLM's
+// rule that the arguments of calls in the history are JSON.
 func checkToolMessages(messages []openai.ChatCompletionMessage) *apiError {
 	var open []string
 	for i, m := range messages {

@@ -1,6 +1,6 @@
-// Package offline is a language model without a model: an HTTP handler that
-// speaks OpenAI's chat completions, answers as a function of the request, and
-// misbehaves when told to.
+// Package offline replaces a language model: it is an HTTP handler that speaks
+// OpenAI's chat completions, answers the same request with the same text, and
+// misbehaves on request.
 package offline
 
 import (
@@ -13,15 +13,14 @@ import (
 	"time"
 )
 
-// Options of the model.
+// Options configure the model.
 type Options struct {
-	// APIKey is the only Bearer key that is let in; when empty, all are.
+	// APIKey is the only Bearer key that is accepted. If it is empty, all are.
 	APIKey string
-	// Behaviour is that of requests whose model name does not say otherwise,
-	// such as "delay=50ms&fail_first=2". The keys are those of behaviour.
+	// Behaviour is the default for model names without a query, such as
+	// "delay=50ms&fail_first=2". The keys are those of behaviour.
 	Behaviour string
-	// MaxBodyBytes is the size from which a request is answered with 413; 0
-	// is 1 MiB.
+	// MaxBodyBytes limits a request; a larger one gets a 413. 0 is 1 MiB.
 	MaxBodyBytes int64
 	// Now dates the answers; nil is time.Now.
 	Now func() time.Time
@@ -32,12 +31,11 @@ type server struct {
 	behaviour behaviour
 
 	mu       sync.Mutex
-	requests map[string]int // by model name, those that fail_first counts
+	requests map[string]int // failed because of fail_first, by model name
 }
 
-// New returns the handler of /v1/chat/completions and /v1/models; it answers
-// all other paths with OpenAI's 404. It fails when opts.Behaviour is not
-// understood.
+// New returns the handler of /v1/chat/completions and /v1/models. It answers all
+// other paths with OpenAI's 404. It fails if opts.Behaviour is not valid.
 func New(opts Options) (http.Handler, error) {
 	if opts.MaxBodyBytes == 0 {
 		opts.MaxBodyBytes = 1 << 20
@@ -95,7 +93,8 @@ func (s *server) models(w http.ResponseWriter, _ *http.Request) {
 func notAllowed(allow string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", allow)
-		fail(w, newError(http.StatusMethodNotAllowed, "method_not_supported", "Not allowed to %s on %s", r.Method, r.URL.EscapedPath()))
+		fail(w, newError(http.StatusMethodNotAllowed, "method_not_supported",
+			"Not allowed to %s on %s", r.Method, r.URL.EscapedPath()))
 	}
 }
 
@@ -130,7 +129,7 @@ func fail(w http.ResponseWriter, e *apiError) {
 	answer(w, e.status, map[string]*apiError{"error": e})
 }
 
-// answer writes body as JSON. An error means that the client is gone.
+// answer writes body as JSON. It ignores an error, because then the client is gone.
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -22,7 +22,7 @@ type chunk struct {
 type chunkChoice struct {
 	Index        int                 `json:"index"`
 	Delta        delta               `json:"delta"`
-	FinishReason openai.FinishReason `json:"finish_reason"` // null until the last
+	FinishReason openai.FinishReason `json:"finish_reason"` // null before the last chunk
 }
 
 type delta struct {
@@ -31,8 +31,8 @@ type delta struct {
 	ToolCalls []toolCall `json:"tool_calls,omitempty"`
 }
 
-// stream sends the completion as server-sent events, a word at a time. It
-// stops when the client is gone.
+// stream sends the completion as server-sent events, one for each word. It stops
+// if the client is gone.
 func stream(w http.ResponseWriter, r *http.Request, whole completion, withUsage bool, b behaviour) {
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
@@ -66,10 +66,14 @@ func stream(w http.ResponseWriter, r *http.Request, whole completion, withUsage 
 	send("[DONE]")
 }
 
-// chunks cuts the completion into what a stream sends one after the other.
+// chunks cuts the completion into the events of a stream.
 func chunks(whole completion, withUsage bool, b behaviour) []chunk {
 	envelope := chunk{
-		ID: whole.ID, Object: "chat.completion.chunk", Created: whole.Created, Model: whole.Model, Choices: []chunkChoice{},
+		ID:      whole.ID,
+		Object:  "chat.completion.chunk",
+		Created: whole.Created,
+		Model:   whole.Model,
+		Choices: []chunkChoice{},
 	}
 	all := []chunk{}
 	add := func(d delta, finish openai.FinishReason) {

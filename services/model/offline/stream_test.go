@@ -12,12 +12,21 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
+// clientOf returns a client of the model behind the server.
+func clientOf(server *httptest.Server) *openai.Client {
+	config := openai.DefaultConfig("key")
+	config.BaseURL = server.URL + "/v1"
+	config.HTTPClient = server.Client()
+	return openai.NewClientWithConfig(config)
+}
+
+// streamed is chat with a stream for an answer.
 func streamed(model string, messages ...string) string {
 	return strings.Replace(chat(model, messages...), `{`, `{"stream":true,"stream_options":{"include_usage":true},`, 1)
 }
 
-// TestStreamSaysTheSame reads a stream as a client does and compares it with
-// the answer that is not streamed.
+// TestStreamSaysTheSame reads a stream as a client does and compares it with the
+// answer to the same request without a stream.
 func TestStreamSaysTheSame(t *testing.T) {
 	t.Parallel()
 	model, err := New(Options{})
@@ -26,9 +35,7 @@ func TestStreamSaysTheSame(t *testing.T) {
 	}
 	server := httptest.NewServer(model)
 	t.Cleanup(server.Close)
-	config := openai.DefaultConfig("key")
-	config.BaseURL, config.HTTPClient = server.URL+"/v1", server.Client()
-	client := openai.NewClientWithConfig(config)
+	client := clientOf(server)
 
 	for _, name := range []string{"m", "m?tools=text", "m?tools=parallel", "m?tools=gemini"} {
 		request := openai.ChatCompletionRequest{
@@ -65,7 +72,8 @@ func TestStreamSaysTheSame(t *testing.T) {
 			calls = append(calls, chunk.Choices[0].Delta.ToolCalls...)
 		}
 		want := whole.Choices[0]
-		if content != want.Message.Content || finish != string(want.FinishReason) || usage != whole.Usage || len(calls) != len(want.Message.ToolCalls) {
+		if content != want.Message.Content || finish != string(want.FinishReason) ||
+			usage != whole.Usage || len(calls) != len(want.Message.ToolCalls) {
 			t.Errorf("%s: streamed %q %q %v %+v; want %+v", name, content, finish, calls, usage, whole)
 		}
 		for i, call := range calls {
@@ -79,7 +87,11 @@ func TestStreamSaysTheSame(t *testing.T) {
 func TestStreamOnTheWire(t *testing.T) {
 	t.Parallel()
 	rec := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m", hello))
-	for header, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"} {
+	for header, want := range map[string]string{
+		"Content-Type":      "text/event-stream",
+		"Cache-Control":     "no-cache",
+		"X-Accel-Buffering": "no",
+	} {
 		if got := rec.Header().Get(header); got != want {
 			t.Errorf("%s = %q; want %q", header, got, want)
 		}
