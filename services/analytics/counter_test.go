@@ -18,8 +18,8 @@ import (
 	"daca/services/internal/contract"
 )
 
-// memoryStore is a store with compare-and-swap like Dapr's with first-write.
-// fail decides what becomes of a call: see the constants.
+// memoryStore is a store with compare-and-swap, like Dapr's with first-write. fail
+// decides how a call ends.
 type memoryStore struct {
 	mu     sync.Mutex
 	values map[string]string
@@ -32,8 +32,8 @@ type fault int
 
 const (
 	noFault     fault = iota
-	failBefore        // nothing happens, and an error is returned
-	failAfter         // it happens, and an error is returned all the same
+	failBefore        // the call has no effect and returns an error
+	failAfter         // the call has its effect and returns an error all the same
 	noSuchStore       // every call fails
 )
 
@@ -67,7 +67,7 @@ func (s *memoryStore) Put(_ context.Context, key string, value []byte, etag stri
 		return errors.New("etag mismatch")
 	}
 	s.puts++
-	s.values[key], s.etags[key] = string(value), s.etags[key]+1
+	s.set(key, string(value))
 	if f == failAfter {
 		return errStore
 	}
@@ -75,11 +75,17 @@ func (s *memoryStore) Put(_ context.Context, key string, value []byte, etag stri
 }
 
 func (s *memoryStore) set(key, value string) {
-	s.values[key], s.etags[key] = value, s.etags[key]+1
+	s.values[key] = value
+	s.etags[key]++
 }
 
 func testCounter(s store) *counter {
-	return newCounter(s, counterConfig{Window: time.Hour, Cap: 10_000, Budget: 5 * time.Second}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return cappedCounter(s, 10_000)
+}
+
+func cappedCounter(s store, limit int) *counter {
+	cfg := counterConfig{Window: time.Hour, Cap: limit, Budget: 5 * time.Second}
+	return newCounter(s, cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
 func increment(id string) operation { return operation{ID: id, Change: addOne} }
@@ -142,8 +148,8 @@ func TestCounterReadsTheTutorialsDocument(t *testing.T) {
 	mustCount(t, c, "alice", 6)
 }
 
-// TestCounterSurvivesAnUnreliableStore has two replicas count the same events
-// on a store whose calls fail at random, before or after they took effect.
+// TestCounterSurvivesAnUnreliableStore lets two replicas count the same events on
+// a store whose calls fail at random, before or after they took effect.
 func TestCounterSurvivesAnUnreliableStore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -171,8 +177,8 @@ func TestCounterSurvivesAnUnreliableStore(t *testing.T) {
 	})
 }
 
-// TestCounterFindsItsOwnUnclearWrite holds that an increment whose write
-// succeeded although it failed is not made twice, and an initialize not either.
+// TestCounterFindsItsOwnUnclearWrite holds that neither an increment nor an
+// initialize is made twice if its write took effect and returned an error.
 func TestCounterFindsItsOwnUnclearWrite(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -293,7 +299,7 @@ func TestCounterNamesACorruptDocument(t *testing.T) {
 
 func TestCounterReportsWhenTheCapBites(t *testing.T) {
 	t.Parallel()
-	c := newCounter(newMemoryStore(), counterConfig{Window: time.Hour, Cap: 100, Budget: time.Second}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	c := cappedCounter(newMemoryStore(), 100)
 	for i := range 150 {
 		_, _, _ = c.Apply(t.Context(), "alice", increment(strconv.Itoa(i)))
 	}
@@ -303,27 +309,29 @@ func TestCounterReportsWhenTheCapBites(t *testing.T) {
 	}
 }
 
-// An operation that a commit took with it, and that panicked, is not settled: its
-// caller must not take it for counted.
+// TestCounterReportsWhatAPanicLeft holds that a call fails if another caller's
+// commit took its operation and panicked.
 func TestCounterReportsWhatAPanicLeft(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store, gets, gate := newMemoryStore(), 0, make(chan struct{})
-		store.fail = func(call string) fault {
+		s := newMemoryStore()
+		gets := 0
+		gate := make(chan struct{})
+		s.fail = func(call string) fault {
 			if call == "get" {
 				gets++
 			}
 			switch {
 			case call == "get" && gets == 1:
-				<-gate // the others come meanwhile, and are taken together
+				<-gate // until all others wait, so that one commit takes them
 			case call == "get" && gets == 2:
 				panic("in the store")
 			}
 			return noFault
 		}
-		c := testCounter(store)
+		c := testCounter(s)
 		var mu sync.Mutex
-		counted, panicked := int64(0), 0
+		var counted, panicked int64
 		var all sync.WaitGroup
 		for i := range 5 {
 			all.Go(func() {
@@ -346,7 +354,7 @@ func TestCounterReportsWhatAPanicLeft(t *testing.T) {
 		close(gate)
 		all.Wait()
 		if n, err := c.Count(t.Context(), "alice"); err != nil || n != counted || n != 1 || panicked != 1 {
-			t.Errorf("the count is %d, %v; %d calls said that they counted, %d panicked; want 1 of each", n, err, counted, panicked)
+			t.Errorf("the count is %d, %v; %d calls succeeded, %d panicked; want 1 of each", n, err, counted, panicked)
 		}
 	})
 }

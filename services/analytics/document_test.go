@@ -12,7 +12,7 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func at(id string, t time.Time) operation { return operation{ID: id, Time: t, Change: addOne} }
 
-// reload sends the document through the store's form.
+// reload encodes the document and decodes it again.
 func reload(t *testing.T, d document) document {
 	t.Helper()
 	value, err := d.encode()
@@ -103,19 +103,23 @@ func TestDocumentTakesWhatIsAskedForNowWhateverTheHorizon(t *testing.T) {
 
 func TestDecodeDocumentRefusesWhatIsNone(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{``, `null`, `{}`, `{"foo":1}`, `{"message_count":-4}`, `{"message_count":"5"}`, `{"message_count":4.5}`, `{"message_count":null}`,
-		`[]`, `{"message_count":1,"recent":[{"at":1,"events":1}]}`, `{"message_count":1,"recent":[{"at":1,"events":[1]}]}`} {
+	for _, value := range []string{
+		``, `null`, `{}`, `{"foo":1}`, `[]`,
+		`{"message_count":-4}`, `{"message_count":"5"}`, `{"message_count":4.5}`, `{"message_count":null}`,
+		`{"message_count":1,"recent":[{"at":1,"events":1}]}`, `{"message_count":1,"recent":[{"at":1,"events":[1]}]}`,
+	} {
 		if d, err := decodeDocument("key", []byte(value)); !errors.Is(err, errCorrupt) {
 			t.Errorf("%s is read as %+v, %v; want errCorrupt", value, d, err)
 		}
 	}
 }
 
-// Documents used to have a list of texts where they have one text now.
+// Documents used to have a list of strings where they have one string now.
 func TestDecodeDocumentReadsTheListOfEvents(t *testing.T) {
 	t.Parallel()
+	eventTime := strconv.FormatInt(noon.UnixMilli(), 36)
 	d, err := decodeDocument("key", fmt.Appendf(nil, `{"message_count":2,"recent":[{"at":%d,"events":[%q,%q]}]}`,
-		noon.Unix(), digest("a")+strconv.FormatInt(noon.UnixMilli(), 36), digest("b")+strconv.FormatInt(noon.UnixMilli(), 36)))
+		noon.Unix(), digest("a")+eventTime, digest("b")+eventTime))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,9 +134,10 @@ func TestDecodeDocumentReadsTheListOfEvents(t *testing.T) {
 	}
 }
 
-func TestDocumentForgetsABatchThatIsNoList(t *testing.T) {
+func TestDocumentForgetsAMinuteWithoutEvents(t *testing.T) {
 	t.Parallel()
-	d, err := decodeDocument("key", []byte(`{"message_count":2,"recent":[{"at":1,"events":"x"},{"at":1,"events":""},{"at":1}]}`))
+	const value = `{"message_count":2,"recent":[{"at":1,"events":"x"},{"at":1,"events":""},{"at":1}]}`
+	d, err := decodeDocument("key", []byte(value))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,8 @@ func (e *events) handle(
 
 // drop moves an event that can never be handled to the dead-letter topic.
 func drop(ctx context.Context, logger *slog.Logger, reason string) *eventOutput {
-	logger.WarnContext(ctx, "dropping an event that can never be handled", "to", contract.TopicDeadLetters, "reason", reason)
+	logger.WarnContext(ctx, "dropping an event that can never be handled",
+		"to", contract.TopicDeadLetters, "reason", reason)
 	return status(statusDrop, reason)
 }
 

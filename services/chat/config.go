@@ -17,20 +17,20 @@ type config struct {
 	serve.Config
 	sidecar.Connection
 
-	AnalyticsApp     string        `env:"ANALYTICS_APP_ID" envDefault:"analytics-service"` // app id of the analytics service
+	AnalyticsApp     string        `env:"ANALYTICS_APP_ID" envDefault:"analytics-service"` // of the analytics service
 	AnalyticsTimeout time.Duration `env:"ANALYTICS_TIMEOUT" envDefault:"2s"`               // for asking it for a count
 
 	OpenAIKey     string        `env:"OPENAI_API_KEY"`                 // key of the model provider
-	OpenAIBaseURL string        `env:"OPENAI_BASE_URL"`                // of any server with OpenAI's chat completions; empty is OpenAI
-	OpenAIModel   string        `env:"OPENAI_MODEL"`                   // empty is gpt-4o, or Gemini Flash with GEMINI_API_KEY alone
-	GeminiKey     string        `env:"GEMINI_API_KEY"`                 // alone, it selects Gemini Flash
+	OpenAIBaseURL string        `env:"OPENAI_BASE_URL"`                // of any compatible server; empty is OpenAI
+	OpenAIModel   string        `env:"OPENAI_MODEL"`                   // empty is gpt-4o, or Gemini Flash, see GeminiKey
+	GeminiKey     string        `env:"GEMINI_API_KEY"`                 // without a key and URL above: selects Gemini Flash
 	MaxTurns      int           `env:"MAX_TURNS" envDefault:"10"`      // calls of the model for one message
 	ModelTimeout  time.Duration `env:"MODEL_TIMEOUT" envDefault:"60s"` // for one call of the model
 	ToolTimeout   time.Duration `env:"TOOL_TIMEOUT" envDefault:"10s"`  // for one call of a tool
 	ChatTimeout   time.Duration `env:"CHAT_TIMEOUT" envDefault:"120s"` // for all calls for one message together
 
-	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`        // for publishing an event before it is spooled
-	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"` // file of the events that wait to be published
+	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`        // for publishing before spooling
+	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"` // file of events that wait to be published
 }
 
 // Gemini's endpoint for OpenAI's protocol, see

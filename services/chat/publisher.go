@@ -38,7 +38,9 @@ type publisher struct {
 	spooled   prometheus.Counter
 }
 
-func newPublisher(b broker, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer) *publisher {
+func newPublisher(
+	b broker, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
+) *publisher {
 	m := promauto.With(metrics)
 	m.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "daca_spool_events",

@@ -18,7 +18,12 @@ import (
 )
 
 func messageOf(user contract.UserID, n int) contract.Event {
-	return contract.Event{ID: fmt.Sprintf("%s-%d", user, n), Time: time.UnixMilli(1_700_000_000_000).UTC(), Type: contract.MessageSent, UserID: user}
+	return contract.Event{
+		ID:     fmt.Sprintf("%s-%d", user, n),
+		Time:   time.UnixMilli(1_700_000_000_000).UTC(),
+		Type:   contract.MessageSent,
+		UserID: user,
+	}
 }
 
 func testPublisher(t *testing.T, b broker, path string) *publisher {
@@ -30,7 +35,7 @@ func testPublisher(t *testing.T, b broker, path string) *publisher {
 	return newPublisher(b, s, 20*time.Millisecond, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 
-// drain runs the publisher's background until the returned function is called.
+// drain runs Drain until the returned function is called.
 func drain(p *publisher) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

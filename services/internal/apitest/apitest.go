@@ -1,5 +1,5 @@
-// Package apitest sends requests to an HTTP API under test and compares the
-// answers.
+// Package apitest is for tests of HTTP APIs: it sends requests, compares the answers
+// and waits for what happens later.
 package apitest
 
 import (
@@ -19,8 +19,8 @@ import (
 // API is the whole HTTP surface of a service.
 type API struct{ http.Handler }
 
-// Send sends a request to the target, with a body as JSON unless it is empty.
-// Headers are names and values in turn; they win.
+// Send sends a request to the target. A body that is not empty is declared as JSON.
+// Headers are names and values in turn; they replace others of the same name.
 func (a API) Send(method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	req := httptest.NewRequestWithContext(context.Background(), method, target, strings.NewReader(body))
 	if body != "" {
@@ -34,18 +34,22 @@ func (a API) Send(method, target, body string, headers ...string) *httptest.Resp
 	return rec
 }
 
-// Expect sends a request and fails the test unless it is answered with the
-// status and the body.
-func (a API) Expect(t *testing.T, method, target, body string, status int, want string, headers ...string) {
+// Expect sends a request and fails the test unless the answer has the status and
+// the body.
+func (a API) Expect(
+	t *testing.T, method, target, body string, status int, want string, headers ...string,
+) {
 	t.Helper()
 	rec := a.Send(method, target, body, headers...)
 	if got := strings.TrimSpace(rec.Body.String()); rec.Code != status || got != want {
-		t.Errorf("%s %.200s %.200s answers %d\n got %s\nwant %d\n     %s", method, target, body, rec.Code, got, status, want)
+		t.Errorf("%s %.200s %.200s answers %d\n got %s\nwant %d\n     %s",
+			method, target, body, rec.Code, got, status, want)
 	}
 }
 
-// Golden compares got, indented, with testdata/name. With UPDATE_GOLDEN=1 in the
-// environment it writes the file instead.
+// Golden fails the test unless got, which is JSON, has the content of testdata/name
+// when it is indented. With UPDATE_GOLDEN=1 in the environment it writes the file
+// instead.
 func Golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	var indented bytes.Buffer

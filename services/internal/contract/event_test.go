@@ -32,9 +32,13 @@ func TestEventSurvivesItsEnvelope(t *testing.T) {
 
 func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 	t.Parallel()
-	envelope := func(data string) string {
-		return `{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z",` + data + `}`
+	const begin = `{"specversion":"1.0","id":"1","source":"s","type":"t",`
+	envelope := func(data string) string { return begin + `"time":"2026-01-02T12:00:00Z",` + data + `}` }
+	sentBy := func(user string) string {
+		return envelope(`"data":{"event_type":"MessageSent","user_id":` + user + `}`)
 	}
+	const quoted = `"data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`
+	const registered = `"data":{"event_type":"UserRegistered","user_id":"alice"}`
 	good := `"data":{"event_type":"MessageSent","user_id":"alice"}`
 	for name, tc := range map[string]struct{ body, want string }{
 		"empty":             {``, "not valid JSON"},
@@ -47,20 +51,20 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 		"no specversion":    {`{"id":"1","source":"s","type":"t",` + good + `}`, "specversion"},
 		"no id":             {`{"specversion":"1.0","source":"s","type":"t",` + good + `}`, "id"},
 		"numeric id":        {`{"specversion":"1.0","id":1,"source":"s","type":"t",` + good + `}`, "CloudEvent"},
-		"no time":           {`{"specversion":"1.0","id":"1","source":"s","type":"t",` + good + `}`, "no time"},
+		"no time":           {begin + good + `}`, "no time"},
 		"no data":           {envelope(`"subject":"x"`), "data"},
-		"data is a string":  {envelope(`"data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "data: not a JSON object"},
-		"data is text":      {envelope(`"datacontenttype":"text/plain","data":"{\"event_type\":\"MessageSent\",\"user_id\":\"alice\"}"`), "text/plain"},
+		"data is a string":  {envelope(quoted), "data: not a JSON object"},
+		"data is text":      {envelope(`"datacontenttype":"text/plain",` + quoted), "text/plain"},
 		"data is base64":    {envelope(`"data_base64":"eyJldmVudF90eXBlIjoiTWVzc2FnZVNlbnQifQ=="`), "binary"},
 		"double-wrapped":    {envelope(`"data":` + envelope(good)), "event_type is \"\""},
 		"numeric type":      {envelope(`"data":{"event_type":7,"user_id":"alice"}`), "must be strings"},
 		"unknown type":      {envelope(`"data":{"event_type":"Other","user_id":"alice"}`), `event_type is "Other"`},
-		"type of elsewhere": {envelope(`"data":{"event_type":"UserRegistered","user_id":"alice"}`), `event_type is "UserRegistered"`},
+		"type of elsewhere": {envelope(registered), `event_type is "UserRegistered"`},
 		"no user":           {envelope(`"data":{"event_type":"MessageSent"}`), "user id is empty"},
-		"numeric user":      {envelope(`"data":{"event_type":"MessageSent","user_id":7}`), "must be strings"},
-		"user with CR/LF":   {envelope(`"data":{"event_type":"MessageSent","user_id":"a\r\nb"}`), "control characters"},
-		"user too long":     {envelope(`"data":{"event_type":"MessageSent","user_id":"` + strings.Repeat("a", 1024) + `"}`), "longer than"},
-		"user is two dots":  {envelope(`"data":{"event_type":"MessageSent","user_id":".."}`), "dots"},
+		"numeric user":      {sentBy(`7`), "must be strings"},
+		"user with CR/LF":   {sentBy(`"a\r\nb"`), "control characters"},
+		"user too long":     {sentBy(`"` + strings.Repeat("a", 1024) + `"`), "longer than"},
+		"user is two dots":  {sentBy(`".."`), "dots"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,8 +78,11 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 
 func TestDecodeCloudEventTakesEveryJSON(t *testing.T) {
 	t.Parallel()
-	for _, contentType := range []string{"application/json", "application/json; charset=utf-8", "Application/JSON", "application/vnd.daca+json"} {
-		body := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z","datacontenttype":%q,"data":{"event_type":"MessageSent","user_id":"alice"}}`, contentType)
+	for _, contentType := range []string{
+		"application/json", "application/json; charset=utf-8", "Application/JSON", "application/vnd.daca+json",
+	} {
+		body := fmt.Sprintf(`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z",`+
+			`"datacontenttype":%q,"data":{"event_type":"MessageSent","user_id":"alice"}}`, contentType)
 		if e, err := DecodeCloudEvent([]byte(body), MessageSent); err != nil || e.UserID != "alice" {
 			t.Errorf("%s: %+v, %v", contentType, e, err)
 		}

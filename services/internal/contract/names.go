@@ -1,11 +1,11 @@
-// Package contract holds everything that crosses a process boundary: the names
-// under which services and Dapr resources find each other, the events they
-// exchange, and the rules for the identifiers in them. Chat and analytics both
-// import it, and never each other.
+// Package contract holds everything that crosses a process boundary: the names by
+// which services and Dapr resources find each other, the events that they exchange,
+// and the rules for the identifiers in them. Chat and analytics both import it, and
+// never each other.
 package contract
 
-// App ids: the names by which Dapr sidecars find each other. Each is also the
-// name of the service's image, chart and Deployment.
+// App ids, by which Dapr sidecars find each other. Each is also the name of the
+// service's image, chart and Deployment.
 const (
 	ChatApp      = "chat-service"
 	AnalyticsApp = "analytics-service"

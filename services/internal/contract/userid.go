@@ -14,8 +14,8 @@ import (
 const MaxUserIDLength = 256
 
 // userIDPattern demands one character that is neither a dot nor a blank, and
-// forbids control characters. "." and ".." cannot be addressed: every URL
-// library resolves them, percent-encoded or not.
+// forbids control characters. "." and ".." cannot be addressed: URL libraries
+// resolve them, percent-encoded or not.
 const userIDPattern = `^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f.\p{Z}][^\x00-\x1f\x7f-\x9f]*$`
 
 var wellFormedUserID = regexp.MustCompile(userIDPattern)
@@ -24,9 +24,9 @@ var wellFormedUserID = regexp.MustCompile(userIDPattern)
 // every service; every other id is refused by all of them.
 type UserID string
 
-// Validate reports why id cannot be a user id, or nil. The rules are those
-// that Schema documents: 1 to MaxUserIDLength code points of valid UTF-8, no
-// control characters, and not only dots and blanks.
+// Validate returns an error if id cannot be a user id. The rules are those that
+// Schema documents: 1 to MaxUserIDLength code points of valid UTF-8, no control
+// characters, and not only dots and blanks.
 func (id UserID) Validate() error {
 	s := string(id)
 	switch {
@@ -46,8 +46,9 @@ func (id UserID) Validate() error {
 // refuses and its documentation says so.
 func (UserID) Schema(huma.Registry) *huma.Schema {
 	s := &huma.Schema{
-		Type:               huma.TypeString,
-		Description:        "Any text of 1 to 256 characters without control characters that is not only dots and blanks. Percent-encode it in paths.",
+		Type: huma.TypeString,
+		Description: "Any text of 1 to 256 characters without control characters that is not only dots and blanks. " +
+			"Percent-encode it in paths.",
 		MinLength:          new(1),
 		MaxLength:          new(MaxUserIDLength),
 		Pattern:            userIDPattern,
@@ -58,14 +59,14 @@ func (UserID) Schema(huma.Registry) *huma.Schema {
 	return s
 }
 
-// Key is the state key under which the user's document is kept: the id itself
-// where it consists of letters, digits, '-', '_', '.' and '~', and otherwise
-// its query escaping, which is injective and free of "||" (Dapr's separator).
-// A key that starts with "%_" is therefore never a user's.
+// Key returns the state key of the user's document: the id itself if it consists
+// of letters, digits, '-', '_', '.' and '~', and otherwise its query escaping,
+// which is injective and free of "||" (Dapr's separator). No key of a user starts
+// with "%_".
 func (id UserID) Key() string { return url.QueryEscape(string(id)) }
 
-// State keys that no UserID has: of the dead letters, and one that nobody writes.
+// State keys that no UserID has.
 const (
-	DeadLettersKey = "%_deadletters"
-	PingKey        = "%_ping"
+	DeadLettersKey = "%_deadletters" // the list of dead letters
+	PingKey        = "%_ping"        // nobody writes it; a probe of the store reads it
 )

@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	checkBudget = 30 * time.Second // for one URL
-	maxCheckLog = 500
+	checkBudget   = 30 * time.Second // for one URL
+	maxCheckBytes = 500              // of a body that is printed
 )
 
-// CheckURLs asks each URL until it answers 200 and prints a line for it. It
-// fails with the last answer of those that did not in time. The services offer
-// it as their subcommand check, for `helm test`: their images hold nothing else
-// that could make a request.
+// CheckURLs requests each URL until the answer is 200, and prints a line for it. If
+// a URL does not answer 200 in time, the error has its last answer. The services
+// offer it as their subcommand check, for `helm test`: nothing else in their images
+// can make a request.
 func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
 	if len(urls) == 0 {
 		return errors.New("check: name one or more URLs")
@@ -42,7 +42,7 @@ func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
 	return errors.Join(errs...)
 }
 
-// get returns the beginning of the body of a 200.
+// get returns the beginning of the body if the answer is 200.
 func get(ctx context.Context, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -55,7 +55,7 @@ func get(ctx context.Context, url string) (string, error) {
 		return "", err
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxCheckLog))
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxCheckBytes))
 	if err != nil {
 		return "", err
 	}

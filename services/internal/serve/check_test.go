@@ -27,7 +27,8 @@ func TestCheckURLs(t *testing.T) {
 	t.Cleanup(never.Close)
 
 	var out strings.Builder
-	if err := CheckURLs(t.Context(), []string{late.URL}, &out); err != nil || out.String() != "ok "+late.URL+" ready at last\n" {
+	want := "ok " + late.URL + " ready at last\n"
+	if err := CheckURLs(t.Context(), []string{late.URL}, &out); err != nil || out.String() != want {
 		t.Errorf("a URL that comes up: %v, %q", err, out.String())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)

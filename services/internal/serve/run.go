@@ -11,15 +11,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	// Images of the services hold nothing but one program: it brings the roots of
-	// TLS and the time zones along, for where the system has none.
+	// The images of the services contain nothing but one program. It brings the time
+	// zones and the roots of TLS along for systems that have none.
 	_ "time/tzdata"
 
 	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
-// Limits of a connection. There is no write timeout: an answer takes as long
-// as its model, which has timeouts of its own.
+// Limits of a connection. There is no write timeout: an answer takes as long as its
+// model, which has timeouts of its own.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second

@@ -11,14 +11,15 @@ import (
 )
 
 // TestRunFinishesRequestsInFlight holds the graceful stop: a request that has
-// been taken is answered, and Run returns without an error.
+// arrived is answered, and Run returns without an error.
 func TestRunFinishesRequestsInFlight(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, release := make(chan struct{}), make(chan struct{})
+	started := make(chan struct{})
+	release := make(chan struct{})
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		close(started)
 		<-release
@@ -51,8 +52,8 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 	}
 }
 
-// TestAnswersCloseTheirConnectionsAtAStop holds the delay of a stop: requests
-// are answered, and clients told not to use their connections again.
+// TestAnswersCloseTheirConnectionsAtAStop holds the delay of a stop: requests are
+// answered, and clients are told not to use their connections again.
 func TestAnswersCloseTheirConnectionsAtAStop(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -61,7 +62,8 @@ func TestAnswersCloseTheirConnectionsAtAStop(t *testing.T) {
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") })
 	ctx, stop := context.WithCancel(t.Context())
-	stopping, returned := make(chan struct{}), make(chan error, 1)
+	stopping := make(chan struct{})
+	returned := make(chan error, 1)
 	go func() {
 		cfg := Config{ShutdownDelay: time.Hour, ShutdownGrace: time.Minute}
 		returned <- runServer(ctx, listener, cfg, handler, slog.New(slog.DiscardHandler), func() { close(stopping) })
@@ -85,7 +87,7 @@ func TestAnswersCloseTheirConnectionsAtAStop(t *testing.T) {
 	}
 	stop()
 	<-stopping
-	for range 2 { // the first on the connection that is open, the second on a new one
+	for range 2 { // first on the open connection, then on a new one
 		if body, closes := get(); body != "served" || !closes {
 			t.Errorf("while stopping: got %q, closes %t", body, closes)
 		}
