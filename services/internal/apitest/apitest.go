@@ -47,6 +47,22 @@ func (a API) Expect(
 	}
 }
 
+// ExpectProblem sends a request and fails the test unless the answer has the status
+// and a detail that contains want. It returns the answer.
+func (a API) ExpectProblem(
+	t *testing.T, method, target, body string, status int, want string, headers ...string,
+) *httptest.ResponseRecorder {
+	t.Helper()
+	rec := a.Send(method, target, body, headers...)
+	var answer struct{ Detail json.RawMessage }
+	err := json.Unmarshal(rec.Body.Bytes(), &answer)
+	if err != nil || rec.Code != status || !strings.Contains(string(answer.Detail), want) {
+		t.Errorf("%s %.80s %.80s answers %d %.300s; want %d and a detail that contains %s",
+			method, target, body, rec.Code, rec.Body, status, want)
+	}
+	return rec
+}
+
 // Golden fails the test unless got, which is JSON, has the content of testdata/name
 // when it is indented. With UPDATE_GOLDEN=1 in the environment it writes the file
 // instead.

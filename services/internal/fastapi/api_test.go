@@ -53,48 +53,94 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	h := testAPI(t)
 	for name, tc := range map[string]struct {
-		method, target, contentType, body string
-		status                            int
-		want                              string
+		method, target, body string
+		status               int
+		detail               string
 	}{
-		"unknown route":  {"GET", "/nope", "", "", 404, `{"detail":"Not Found"}`},
-		"wrong method":   {"DELETE", "/boom", "", "", 405, `{"detail":"Method Not Allowed"}`},
-		"panic":          {"GET", "/boom", "", "", 500, `{"detail":"Internal Server Error"}`},
-		"internal error": {"GET", "/broken", "", "", 500, `{"detail":"Internal Server Error"}`},
-		"bad escape":     {"POST", "/things/%ff", "application/json", `{}`, 400, `{"detail":"The path is not valid percent-encoded UTF-8"}`},
-		"empty body":     {"POST", "/things/1", "application/json", "", 422, `{"detail":[{"type":"missing","loc":["body"],"msg":"Field required","input":null}]}`},
-		"broken JSON":    {"POST", "/things/1", "application/json", `{"name":`, 422, `{"detail":[{"type":"json_invalid","loc":["body",8],"msg":"JSON decode error","input":{},"ctx":{"error":"unexpected EOF"}}]}`},
-		"trailing JSON":  {"POST", "/things/1", "application/json", `{"name":"a","count":1} {}`, 422, `{"detail":[{"type":"json_invalid","loc":["body",23],"msg":"JSON decode error","input":{},"ctx":{"error":"invalid character '{' after top-level value"}}]}`},
-		"null":           {"POST", "/things/1", "application/json", `null`, 422, `{"detail":[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":null}]}`},
-		"list":           {"POST", "/things/1", "application/json", `[]`, 422, `{"detail":[{"type":"model_attributes_type","loc":["body"],"msg":"Input should be a valid dictionary or object to extract fields from","input":[]}]}`},
-		"all at once": {"POST", "/things/1?size=big", "application/json", `{"count":"7","tags":["a",7,"c"]}`, 422, `{"detail":[` +
-			`{"type":"int_parsing","loc":["query","size"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"big"},` +
-			`{"type":"missing","loc":["body","name"],"msg":"Field required","input":{"count":"7","tags":["a",7,"c"]}},` +
-			`{"type":"int_parsing","loc":["body","count"],"msg":"Input should be a valid integer, unable to parse string as an integer","input":"7"},` +
-			`{"type":"too_long","loc":["body","tags"],"msg":"List should have at most 2 items after validation","input":["a",7,"c"],"ctx":{"max_length":2}},` +
-			`{"type":"string_type","loc":["body","tags",1],"msg":"Input should be a valid string","input":7}]}`},
-		"limits": {"POST", "/things/1", "application/json", `{"name":"abcdef","count":-1}`, 422, `{"detail":[` +
-			`{"type":"string_too_long","loc":["body","name"],"msg":"String should have at most 5 characters","input":"abcdef","ctx":{"max_length":5}},` +
-			`{"type":"greater_than_equal","loc":["body","count"],"msg":"Input should be greater than or equal to 0","input":-1,"ctx":{"ge":0}}]}`},
-		"2^63": {"POST", "/things/1", "application/json", `{"name":"a","count":9223372036854775808}`, 422, `{"detail":[` +
-			`{"type":"less_than_equal","loc":["body","count"],"msg":"Input should be less than or equal to 9007199254740991","input":9223372036854776000,"ctx":{"le":9007199254740991}}]}`},
-		"float":         {"POST", "/things/1", "application/json", `{"name":"a","count":1.5}`, 422, `{"detail":[{"type":"int_from_float","loc":["body","count"],"msg":"Input should be a valid integer, got a number with a fractional part","input":1.5}]}`},
-		"nested":        {"POST", "/things/1", "application/json", `{"name":"a","count":1,"nested":{"word":7}}`, 422, `{"detail":[{"type":"string_type","loc":["body","nested","word"],"msg":"Input should be a valid string","input":7}]}`},
-		"content type":  {"POST", "/things/1", "text/plain", `{"name":"a","count":1}`, 415, `{"detail":"Content type \"text/plain\" is not supported; send application/json"}`},
-		"too large":     {"POST", "/things/1", "application/json", `{"name":"` + strings.Repeat("a", 2000) + `"}`, 413, `{"detail":"Request body is too large; the limit is 1024 bytes"}`},
-		"plus and such": {"POST", "/things/a%2Fb+c%2B%25", "application/json", `{"name":"a","count":1,"unknown":true}`, 200, `{"id":"a/b+c+%","name":"a"}`},
+		"unknown route":  {"GET", "/nope", "", 404, `"Not Found"`},
+		"wrong method":   {"DELETE", "/boom", "", 405, `"Method Not Allowed"`},
+		"panic":          {"GET", "/boom", "", 500, `"Internal Server Error"`},
+		"internal error": {"GET", "/broken", "", 500, `"Internal Server Error"`},
+		"bad escape":     {"POST", "/things/%ff", `{}`, 400, `"The path is not valid percent-encoded UTF-8"`},
+		"too large": {
+			"POST", "/things/1", `{"name":"` + strings.Repeat("a", 2000) + `"}`, 413,
+			`"Request body is too large; the limit is 1024 bytes"`,
+		},
+		"empty body": {
+			"POST", "/things/1", "", 422,
+			`[{"type":"missing","loc":["body"],"msg":"Field required","input":null}]`,
+		},
+		"broken JSON": {
+			"POST", "/things/1", `{"name":`, 422,
+			`[{"type":"json_invalid","loc":["body",8],"msg":"JSON decode error","input":{},` +
+				`"ctx":{"error":"unexpected EOF"}}]`,
+		},
+		"trailing JSON": {
+			"POST", "/things/1", `{"name":"a","count":1} {}`, 422,
+			`[{"type":"json_invalid","loc":["body",23],"msg":"JSON decode error","input":{},` +
+				`"ctx":{"error":"invalid character '{' after top-level value"}}]`,
+		},
+		"null": {
+			"POST", "/things/1", `null`, 422,
+			`[{"type":"model_attributes_type","loc":["body"],` +
+				`"msg":"Input should be a valid dictionary or object to extract fields from","input":null}]`,
+		},
+		"list": {
+			"POST", "/things/1", `[]`, 422,
+			`[{"type":"model_attributes_type","loc":["body"],` +
+				`"msg":"Input should be a valid dictionary or object to extract fields from","input":[]}]`,
+		},
+		"all at once": {
+			"POST", "/things/1?size=big", `{"count":"7","tags":["a",7,"c"]}`, 422,
+			`[{"type":"int_parsing","loc":["query","size"],` +
+				`"msg":"Input should be a valid integer, unable to parse string as an integer","input":"big"},` +
+				`{"type":"missing","loc":["body","name"],` +
+				`"msg":"Field required","input":{"count":"7","tags":["a",7,"c"]}},` +
+				`{"type":"int_parsing","loc":["body","count"],` +
+				`"msg":"Input should be a valid integer, unable to parse string as an integer","input":"7"},` +
+				`{"type":"too_long","loc":["body","tags"],"msg":"List should have at most 2 items after validation",` +
+				`"input":["a",7,"c"],"ctx":{"max_length":2}},` +
+				`{"type":"string_type","loc":["body","tags",1],"msg":"Input should be a valid string","input":7}]`,
+		},
+		"limits": {
+			"POST", "/things/1", `{"name":"abcdef","count":-1}`, 422,
+			`[{"type":"string_too_long","loc":["body","name"],"msg":"String should have at most 5 characters",` +
+				`"input":"abcdef","ctx":{"max_length":5}},` +
+				`{"type":"greater_than_equal","loc":["body","count"],` +
+				`"msg":"Input should be greater than or equal to 0","input":-1,"ctx":{"ge":0}}]`,
+		},
+		"2^63": {
+			"POST", "/things/1", `{"name":"a","count":9223372036854775808}`, 422,
+			`[{"type":"less_than_equal","loc":["body","count"],` +
+				`"msg":"Input should be less than or equal to 9007199254740991",` +
+				`"input":9223372036854776000,"ctx":{"le":9007199254740991}}]`,
+		},
+		"float": {
+			"POST", "/things/1", `{"name":"a","count":1.5}`, 422,
+			`[{"type":"int_from_float","loc":["body","count"],` +
+				`"msg":"Input should be a valid integer, got a number with a fractional part","input":1.5}]`,
+		},
+		"nested": {
+			"POST", "/things/1", `{"name":"a","count":1,"nested":{"word":7}}`, 422,
+			`[{"type":"string_type","loc":["body","nested","word"],` +
+				`"msg":"Input should be a valid string","input":7}]`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rec := h.Send(tc.method, tc.target, tc.body, "Content-Type", tc.contentType)
-			if got := strings.TrimSpace(rec.Body.String()); rec.Code != tc.status || got != tc.want {
-				t.Errorf("%s %s answers %d\n got %s\nwant %d\n     %s", tc.method, tc.target, rec.Code, got, tc.status, tc.want)
-			}
-			if ct := rec.Header().Get("Content-Type"); !strings.HasPrefix(ct, "application/json") {
-				t.Errorf("content type is %q", ct)
-			}
+			h.Expect(t, tc.method, tc.target, tc.body, tc.status, `{"detail":`+tc.detail+`}`,
+				"Content-Type", "application/json")
 		})
 	}
+	h.Expect(t, "POST", "/things/1", `{"name":"a","count":1}`, 415,
+		`{"detail":"Content type \"text/plain\" is not supported; send application/json"}`,
+		"Content-Type", "text/plain")
+}
+
+func TestPathsAreUnescapedOnce(t *testing.T) {
+	t.Parallel()
+	testAPI(t).Expect(t, "POST", "/things/a%2Fb+c%2B%25", `{"name":"a","count":1,"unknown":true}`, 200,
+		`{"id":"a/b+c+%","name":"a"}`)
 }
 
 func TestRefusedJSON(t *testing.T) {
