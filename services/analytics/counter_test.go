@@ -214,15 +214,14 @@ func TestCounterFindsItsOwnUnclearWrite(t *testing.T) {
 func TestCounterCommitsWaitingEventsTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newMemoryStore()
-		release := make(chan struct{})
-		c := testCounter(blocking{s, release})
+		s := blocking{newMemoryStore(), make(chan struct{})}
+		c := testCounter(s)
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() { _, _, _ = c.Apply(t.Context(), "hot", increment(strconv.Itoa(i))) })
 		}
 		synctest.Wait() // one commit is under way, 49 events wait
-		close(release)
+		close(s.release)
 		wg.Wait()
 		mustCount(t, c, "hot", 50)
 		if s.puts != 2 {
@@ -267,9 +266,8 @@ func TestCounterGivesUpAfterItsBudget(t *testing.T) {
 func TestCounterLetsACallerLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newMemoryStore()
-		release := make(chan struct{})
-		c := testCounter(blocking{s, release})
+		s := blocking{newMemoryStore(), make(chan struct{})}
+		c := testCounter(s)
 		var wg sync.WaitGroup
 		wg.Go(func() { _, _, _ = c.Apply(t.Context(), "alice", increment("a")) })
 		synctest.Wait()
@@ -278,7 +276,7 @@ func TestCounterLetsACallerLeave(t *testing.T) {
 		if _, _, err := c.Apply(ctx, "alice", increment("b")); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Apply = %v; want its context's error", err)
 		}
-		close(release)
+		close(s.release)
 		wg.Wait()
 		mustCount(t, c, "alice", 1) // b was taken back
 	})

@@ -30,7 +30,8 @@ type bareEvent struct {
 	UserID    contract.UserID    `json:"user_id"`
 }
 
-// cloudEvent documents an event as Dapr delivers it.
+// cloudEvent documents an event as Dapr delivers it: contract.Event has an example,
+// to which Dapr adds fields of its own such as "topic" and "pubsubname".
 type cloudEvent struct {
 	SpecVersion string    `json:"specversion" enum:"1.0"`
 	ID          string    `json:"id" doc:"The same id counts once."`

@@ -26,7 +26,7 @@ func parseConfig(environ []string) (config, error) {
 		return config{}, err
 	}
 	err := errors.Join(
-		cfg.Config.Validate(),
+		cfg.Validate(),
 		serve.Require(!strings.ContainsFunc(cfg.APIKey, notInKeys), "MODEL_API_KEY", "a key without blanks, in ASCII"),
 	)
 	// MAX_BODY_BYTES limits messages to the chat service, which may run in the same

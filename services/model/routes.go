@@ -13,7 +13,7 @@ import (
 	"daca/services/model/offline"
 )
 
-// service is the name of the service, and of its image.
+// service is the name of the program, its image and its Deployment.
 const service = "model"
 
 // newAPI mounts the offline model next to the routes that every service has. It

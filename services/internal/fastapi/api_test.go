@@ -207,9 +207,9 @@ func TestCORS(t *testing.T) {
 	if got.Get("Access-Control-Allow-Origin") != "http://localhost:3000" ||
 		got.Get("Access-Control-Allow-Credentials") != "true" ||
 		got.Get("Access-Control-Allow-Headers") != "content-type,idempotency-key" {
-		t.Errorf("the configured origin is not let in: %v", got)
+		t.Errorf("the configured origin is refused: %v", got)
 	}
 	if got := preflight("http://elsewhere.example"); got.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("another origin is let in: %v", got)
+		t.Errorf("another origin is accepted: %v", got)
 	}
 }

@@ -33,8 +33,9 @@ func missingBody() Invalid {
 	return Invalid{Type: "missing", Loc: []any{"body"}, Msg: "Field required"}
 }
 
-// ParseInteger reads an integer from low to high out of a required parameter of
-// the query or the headers, as in says. Its errors are 422 answers in FastAPI's words.
+// ParseInteger reads the value of a required parameter, which must be an integer from
+// low to high. in is the place of the parameter, such as "query". The errors are 422
+// answers in FastAPI's words.
 func ParseInteger(in, name, value string, low, high int64) (int64, error) {
 	invalid := Invalid{Loc: []any{in, name}, Input: value}
 	n, err := strconv.ParseInt(value, 10, 64)

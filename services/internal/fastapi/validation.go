@@ -18,8 +18,8 @@ const (
 	maxInputBytes = 2048
 )
 
-// Huma has no codes for what it finds, so its English messages are read. The
-// test of translate fails when an upgrade of Huma changes one.
+// Huma has no codes for what it finds, so translate reads its English messages.
+// TestEveryMessageOfHumaIsTranslated fails if an upgrade of Huma changes one.
 var (
 	limitMessage    = regexp.MustCompile(`^expected (length|number|array length) (>=|<=) (\d+(?:\.\d+)?(?:e\+\d+)?)$`)
 	requiredMessage = regexp.MustCompile(`^expected required property (.+) to be present$`)

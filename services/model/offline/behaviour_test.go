@@ -135,15 +135,9 @@ func TestGeminiWantsItsSignatures(t *testing.T) {
 
 func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
-	model, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(model)
-	t.Cleanup(server.Close)
-	client := clientOf(server)
+	model := client(t)
 	for behaviour, want := range map[string]error{"hangup": io.EOF, "body=broken": io.ErrUnexpectedEOF} {
-		_, err := client.CreateChatCompletion(t.Context(), openai.ChatCompletionRequest{
+		_, err := model.CreateChatCompletion(t.Context(), openai.ChatCompletionRequest{
 			Model: "m?" + behaviour, Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hi"}},
 		})
 		if !errors.Is(err, want) {

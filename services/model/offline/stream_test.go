@@ -12,8 +12,15 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// clientOf returns a client of the model behind the server.
-func clientOf(server *httptest.Server) *openai.Client {
+// client returns a client of a new model.
+func client(t *testing.T) *openai.Client {
+	t.Helper()
+	model, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(model)
+	t.Cleanup(server.Close)
 	config := openai.DefaultConfig("key")
 	config.BaseURL = server.URL + "/v1"
 	config.HTTPClient = server.Client()
@@ -29,13 +36,7 @@ func streamed(model string, messages ...string) string {
 // answer to the same request without a stream.
 func TestStreamSaysTheSame(t *testing.T) {
 	t.Parallel()
-	model, err := New(Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(model)
-	t.Cleanup(server.Close)
-	client := clientOf(server)
+	model := client(t)
 
 	for _, name := range []string{"m", "m?tools=text", "m?tools=parallel", "m?tools=gemini"} {
 		request := openai.ChatCompletionRequest{
@@ -44,11 +45,11 @@ func TestStreamSaysTheSame(t *testing.T) {
 			Tools:         []openai.Tool{{Type: "function", Function: &openai.FunctionDefinition{Name: timeTool}}},
 			StreamOptions: &openai.StreamOptions{IncludeUsage: true},
 		}
-		whole, err := client.CreateChatCompletion(t.Context(), request)
+		whole, err := model.CreateChatCompletion(t.Context(), request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		stream, err := client.CreateChatCompletionStream(t.Context(), request)
+		stream, err := model.CreateChatCompletionStream(t.Context(), request)
 		if err != nil {
 			t.Fatal(err)
 		}

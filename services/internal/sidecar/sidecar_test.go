@@ -1,0 +1,72 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/dapr/go-sdk/client"
+
+	"daca/services/internal/serve"
+)
+
+// fakeDapr answers with the names of components, or fails.
+type fakeDapr struct {
+	client.Client
+	components []string
+	err        error
+}
+
+func (f fakeDapr) GetMetadata(context.Context) (*client.GetMetadataResponse, error) {
+	found := &client.GetMetadataResponse{}
+	for _, name := range f.components {
+		found.RegisteredComponents = append(found.RegisteredComponents, &client.MetadataRegisteredComponents{Name: name})
+	}
+	return found, f.err
+}
+
+func TestPing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		dapr fakeDapr
+		need []string
+		want string
+	}{
+		"nothing is needed":   {fakeDapr{}, nil, ""},
+		"all components":      {fakeDapr{components: []string{"a", "b"}}, []string{"b", "a"}, ""},
+		"a component is gone": {fakeDapr{components: []string{"a"}}, []string{"a", "b"}, `at host:1 has no component "b"`},
+		"the sidecar is down": {fakeDapr{err: errors.New("refused")}, []string{"a"}, "host:1 for its metadata: refused"},
+	} {
+		err := (&Sidecar{Dapr: tc.dapr, target: "host:1", components: tc.need}).Ping(t.Context())
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: Ping = %v; want %q", name, err, tc.want)
+		}
+	}
+}
+
+func TestConnection(t *testing.T) {
+	t.Parallel()
+	for environ, want := range map[string]string{
+		"":                                "127.0.0.1:50001",
+		"DAPR_GRPC_PORT=7":                "127.0.0.1:7",
+		"DAPR_GRPC_ENDPOINT=sidecar:9":    "sidecar:9",
+		"DAPR_GRPC_PORT=0":                "DAPR_GRPC_PORT",
+		"DAPR_GRPC_ENDPOINT=http://a:1/x": "DAPR_GRPC_ENDPOINT",
+	} {
+		var c Connection
+		if err := serve.ParseEnv(&c, []string{environ}); err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := c.Validate(); err != nil {
+			got = err.Error()
+		} else if s, err := Dial(c); err == nil {
+			got = s.target
+			s.Close()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%q leads to %q; want %q", environ, got, want)
+		}
+	}
+}
