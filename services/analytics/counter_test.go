@@ -307,9 +307,9 @@ func TestCounterReportsWhenTheCapBites(t *testing.T) {
 	}
 }
 
-// TestCounterReportsWhatAPanicLeft holds that a call fails if another caller's
+// TestCounterReportsAPanicOfAnotherCaller holds that a call fails if another caller's
 // commit took its operation and panicked.
-func TestCounterReportsWhatAPanicLeft(t *testing.T) {
+func TestCounterReportsAPanicOfAnotherCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newMemoryStore()

@@ -70,7 +70,7 @@ func TestDocumentRemembersALateEvent(t *testing.T) {
 	}
 }
 
-func TestDocumentCapsWhatItRemembers(t *testing.T) {
+func TestDocumentLimitsItsEvents(t *testing.T) {
 	t.Parallel()
 	var d document
 	now := noon
@@ -93,7 +93,7 @@ func TestDocumentCapsWhatItRemembers(t *testing.T) {
 	}
 }
 
-func TestDocumentTakesWhatIsAskedForNowWhateverTheHorizon(t *testing.T) {
+func TestDocumentAcceptsARequestDespiteTheHorizon(t *testing.T) {
 	t.Parallel()
 	d := document{Horizon: noon.Add(time.Hour).UnixMilli()} // by a clock that is ahead
 	if v := d.apply(operation{ID: "a", Change: addOne}, noon); v != accepted || d.MessageCount != 1 {
@@ -101,7 +101,7 @@ func TestDocumentTakesWhatIsAskedForNowWhateverTheHorizon(t *testing.T) {
 	}
 }
 
-func TestDecodeDocumentRefusesWhatIsNone(t *testing.T) {
+func TestDecodeDocumentRefusesOtherJSON(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{
 		``, `null`, `{}`, `{"foo":1}`, `[]`,
@@ -130,7 +130,7 @@ func TestDecodeDocumentReadsTheListOfEvents(t *testing.T) {
 		}
 	}
 	if d.forget(noon.Add(3*time.Hour), time.Hour, 100); d.Horizon != noon.UnixMilli() || len(d.Recent) > 0 {
-		t.Errorf("after the window %+v is remembered, up to %d; want nothing, and noon", d.Recent, d.Horizon)
+		t.Errorf("after the window the document has %+v and horizon %d; want nothing, and noon", d.Recent, d.Horizon)
 	}
 }
 
@@ -142,7 +142,7 @@ func TestDocumentForgetsAMinuteWithoutEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d.forget(noon, time.Hour, 100); len(d.Recent) > 0 {
-		t.Errorf("%+v is remembered", d.Recent)
+		t.Errorf("the document remembers %+v", d.Recent)
 	}
 }
 

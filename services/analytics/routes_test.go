@@ -231,7 +231,7 @@ func TestEveryAcceptedUserIDWorksEverywhere(t *testing.T) {
 	}
 }
 
-func TestAnUnreachableStoreIsNamedAndNever0(t *testing.T) {
+func TestUnreachableStoreIsNotACountOf0(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newService(t)
@@ -363,7 +363,7 @@ func TestOpenAPI(t *testing.T) {
 	apitest.Golden(t, "openapi.json", newService(t).Send("GET", "/openapi.json", "").Body.Bytes())
 }
 
-func TestDefaultsOfTheConfig(t *testing.T) {
+func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	cfg, err := parseConfig(nil)
 	if err != nil {

@@ -43,7 +43,7 @@ func drain(p *publisher) (stop func()) {
 	return func() { cancel(); wg.Wait() }
 }
 
-func TestPublisherSpoolsWhatTheBrokerDoesNotTake(t *testing.T) {
+func TestPublisherSpoolsRefusedEvents(t *testing.T) {
 	t.Parallel()
 	b := &fakeBroker{err: errors.New("broker down")}
 	p := testPublisher(t, b, filepath.Join(t.TempDir(), "deep", "spool.db"))

@@ -160,7 +160,7 @@ func TestModelIsToldOf(t *testing.T) {
 	}
 }
 
-func TestCallsWithoutIDsGetSome(t *testing.T) {
+func TestCallsWithoutIDsGetIDs(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?tools=noid", Tools: []Tool{clockThat(works)}})
 	// The offline model refuses a history whose ids are empty or not unique.

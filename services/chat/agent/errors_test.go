@@ -137,7 +137,7 @@ func TestProvidersWordsAreLoggedWithoutTheKey(t *testing.T) {
 	}
 }
 
-func TestEmptyReplyIsNone(t *testing.T) {
+func TestEmptyReplyIsAFailure(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?body=blank"})
 	_, err := s.agent.Run(t.Context(), "", "hi")

@@ -76,7 +76,7 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 	}
 }
 
-func TestDecodeCloudEventTakesEveryJSON(t *testing.T) {
+func TestDecodeCloudEventAcceptsEveryJSONType(t *testing.T) {
 	t.Parallel()
 	for _, contentType := range []string{
 		"application/json", "application/json; charset=utf-8", "Application/JSON", "application/vnd.daca+json",

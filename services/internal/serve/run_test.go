@@ -52,9 +52,9 @@ func TestRunFinishesRequestsInFlight(t *testing.T) {
 	}
 }
 
-// TestAnswersCloseTheirConnectionsAtAStop holds the delay of a stop: requests are
+// TestAnswersDuringAStopCloseTheirConnections holds the delay of a stop: requests are
 // answered, and clients are told not to use their connections again.
-func TestAnswersCloseTheirConnectionsAtAStop(t *testing.T) {
+func TestAnswersDuringAStopCloseTheirConnections(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -94,7 +94,7 @@ func TestReply(t *testing.T) {
 	}
 }
 
-func TestTimeIsAskedOfTheTool(t *testing.T) {
+func TestQuestionsForTheTimeCallTheTool(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]bool{
 		"What time is it?":       true,
