@@ -27,7 +27,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	responder, err := agent.New(agent.Config{
+	assistant, err := agent.New(agent.Config{
 		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey, Model: cfg.OpenAIModel,
 		Tools:    []agent.Tool{agent.CurrentTime(time.Now)},
 		MaxTurns: cfg.MaxTurns, ModelTimeout: cfg.ModelTimeout, ToolTimeout: cfg.ToolTimeout,
@@ -63,7 +63,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 
 	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
-		agent: responder, agentTimeout: cfg.ChatTimeout,
+		agent: assistant, agentTimeout: cfg.ChatTimeout,
 		events: events, logger: logger,
 	}
 	api := newAPI(cfg, answers, []serve.Check{

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -182,31 +181,4 @@ func (p *publisher) Close(ctx context.Context) error {
 		p.logger.WarnContext(ctx, "events wait in the spool for the next start", "events", left, "error", flushErr)
 	}
 	return nil
-}
-
-// topics is a set of topics, for concurrent use.
-type topics struct {
-	mu  sync.Mutex
-	all map[string]bool
-}
-
-func (t *topics) has(topic string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.all[topic]
-}
-
-func (t *topics) add(topic string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.all == nil {
-		t.all = map[string]bool{}
-	}
-	t.all[topic] = true
-}
-
-func (t *topics) replace(all map[string]bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.all = all
 }

@@ -113,7 +113,7 @@ func newService(t *testing.T) *service {
 	return s
 }
 
-type reply struct {
+type chatReply struct {
 	UserID   string `json:"user_id"`
 	Reply    string
 	Metadata struct {
@@ -122,10 +122,10 @@ type reply struct {
 	}
 }
 
-func (s *service) chat(t *testing.T, target, body string, headers ...string) reply {
+func (s *service) chat(t *testing.T, target, body string, headers ...string) chatReply {
 	t.Helper()
 	rec := s.Send("POST", target, body, headers...)
-	var r reply
+	var r chatReply
 	if err := json.Unmarshal(rec.Body.Bytes(), &r); err != nil || rec.Code != 200 {
 		t.Fatalf("POST %s %s answers %d %s", target, body, rec.Code, rec.Body)
 	}

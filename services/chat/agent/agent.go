@@ -95,9 +95,9 @@ func (a *Agent) Run(ctx context.Context, instructions, text string) (string, err
 		{Role: openai.ChatMessageRoleSystem, Content: instructions},
 		{Role: openai.ChatMessageRoleUser, Content: text},
 	}
-	conversation := a.converse()
+	model := a.converse()
 	for range a.cfg.MaxTurns {
-		said, err := conversation.ask(ctx, messages)
+		said, err := model.ask(ctx, messages)
 		if err != nil {
 			return "", err
 		}

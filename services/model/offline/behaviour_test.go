@@ -96,9 +96,9 @@ func TestToolBehaviours(t *testing.T) {
 		"gemini":    {{timeTool, "{}"}, {timeTool, "{}"}},
 		"forever":   {{timeTool, "{}"}},
 	} {
-		choice := complete(t, chat("m?tools="+tools, hello)).Choices[0]
+		first := complete(t, chat("m?tools="+tools, hello)).Choices[0]
 		var got []function
-		for _, call := range choice.Message.ToolCalls {
+		for _, call := range first.Message.ToolCalls {
 			got = append(got, call.Function)
 			if (call.ID == "") != (tools == "noid") || (call.Extra != nil) != (tools == "gemini") {
 				t.Errorf("tools=%s: call = %+v", tools, call)
@@ -107,14 +107,14 @@ func TestToolBehaviours(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("tools=%s calls %v; want %v", tools, got, want)
 		}
-		if (choice.Message.Content != nil) != (tools == "text") || (choice.FinishReason == "stop") != (tools == "gemini") {
-			t.Errorf("tools=%s: choice = %+v", tools, choice)
+		if (first.Message.Content != nil) != (tools == "text") || (first.FinishReason == "stop") != (tools == "gemini") {
+			t.Errorf("tools=%s: choice = %+v", tools, first)
 		}
 	}
 	for _, tools := range []string{"malformed", "unknown", "forever"} {
-		choice := complete(t, chat("m?tools="+tools, hello, timeCall, toolSays)).Choices[0]
-		if len(choice.Message.ToolCalls) != 1 || choice.Message.ToolCalls[0].Function != (function{timeTool, "{}"}) {
-			t.Errorf("tools=%s continues with %+v; want a good call", tools, choice)
+		first := complete(t, chat("m?tools="+tools, hello, timeCall, toolSays)).Choices[0]
+		if len(first.Message.ToolCalls) != 1 || first.Message.ToolCalls[0].Function != (function{timeTool, "{}"}) {
+			t.Errorf("tools=%s continues with %+v; want a good call", tools, first)
 		}
 	}
 }
@@ -136,12 +136,12 @@ func TestGeminiWantsItsSignatures(t *testing.T) {
 func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
 	model := client(t)
-	for behaviour, want := range map[string]error{"hangup": io.EOF, "body=broken": io.ErrUnexpectedEOF} {
+	for query, want := range map[string]error{"hangup": io.EOF, "body=broken": io.ErrUnexpectedEOF} {
 		_, err := model.CreateChatCompletion(t.Context(), openai.ChatCompletionRequest{
-			Model: "m?" + behaviour, Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hi"}},
+			Model: "m?" + query, Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hi"}},
 		})
 		if !errors.Is(err, want) {
-			t.Errorf("%s: error = %v; want %v", behaviour, err, want)
+			t.Errorf("%s: error = %v; want %v", query, err, want)
 		}
 	}
 }

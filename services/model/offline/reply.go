@@ -158,18 +158,18 @@ func brief(s string) string {
 
 // usage counts words, which are close enough to tokens.
 func usage(req *request, m message) openai.Usage {
-	prompt := 0
-	completion := 0
+	asked := 0
+	answered := 0
 	for _, said := range req.Messages {
-		prompt += len(strings.Fields(text(said)))
+		asked += len(strings.Fields(text(said)))
 	}
 	if m.Content != nil {
-		completion += len(strings.Fields(*m.Content))
+		answered += len(strings.Fields(*m.Content))
 	}
 	for _, call := range m.ToolCalls {
-		completion += 1 + len(strings.Fields(call.Function.Arguments))
+		answered += 1 + len(strings.Fields(call.Function.Arguments))
 	}
-	return openai.Usage{PromptTokens: prompt, CompletionTokens: completion, TotalTokens: prompt + completion}
+	return openai.Usage{PromptTokens: asked, CompletionTokens: answered, TotalTokens: asked + answered}
 }
 
 func fingerprint(b []byte) string {

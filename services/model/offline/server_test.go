@@ -79,9 +79,9 @@ func TestReply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got := complete(t, tc.body)
-			choice := got.Choices[0]
-			if choice.Message.Content == nil || *choice.Message.Content != tc.want || choice.FinishReason != "stop" {
-				t.Errorf("choice = %+v; want %q", choice, tc.want)
+			first := got.Choices[0]
+			if first.Message.Content == nil || *first.Message.Content != tc.want || first.FinishReason != "stop" {
+				t.Errorf("first = %+v; want %q", first, tc.want)
 			}
 			if words := len(strings.Fields(tc.want)); got.Created != 1_700_000_000 ||
 				got.Usage.CompletionTokens != words || got.Usage.TotalTokens <= got.Usage.PromptTokens {
@@ -106,8 +106,8 @@ func TestQuestionsForTheTimeCallTheTool(t *testing.T) {
 		"hello":                  false,
 		"what about yesterday? ": false,
 	} {
-		message := complete(t, chat("m", `{"role":"user","content":"`+said+`"}`)).Choices[0]
-		got := len(message.Message.ToolCalls) == 1
+		first := complete(t, chat("m", `{"role":"user","content":"`+said+`"}`)).Choices[0]
+		got := len(first.Message.ToolCalls) == 1
 		if got != want {
 			t.Errorf("%q has the tool called: %t; want %t", said, got, want)
 		}
@@ -115,8 +115,8 @@ func TestQuestionsForTheTimeCallTheTool(t *testing.T) {
 			continue
 		}
 		want := function{"get_current_time", "{}"}
-		if message.FinishReason != "tool_calls" || message.Message.ToolCalls[0].Function != want {
-			t.Errorf("%q is answered with %+v; want %+v", said, message, want)
+		if first.FinishReason != "tool_calls" || first.Message.ToolCalls[0].Function != want {
+			t.Errorf("%q is answered with %+v; want %+v", said, first, want)
 		}
 	}
 }

@@ -81,20 +81,20 @@ func chunks(whole completion, withUsage bool, b behaviour) []chunk {
 		c.Choices = []chunkChoice{{Delta: d, FinishReason: finish}}
 		all = append(all, c)
 	}
-	for _, choice := range whole.Choices {
-		add(delta{Role: choice.Message.Role}, "")
-		if choice.Message.Content != nil {
-			for _, word := range strings.SplitAfter(*choice.Message.Content, " ") {
+	for _, answer := range whole.Choices {
+		add(delta{Role: answer.Message.Role}, "")
+		if answer.Message.Content != nil {
+			for _, word := range strings.SplitAfter(*answer.Message.Content, " ") {
 				add(delta{Content: word}, "")
 			}
 		}
-		for i, call := range choice.Message.ToolCalls {
+		for i, call := range answer.Message.ToolCalls {
 			if b.tools != "gemini" {
 				call.Index = &i
 			}
 			add(delta{ToolCalls: []toolCall{call}}, "")
 		}
-		add(delta{}, choice.FinishReason)
+		add(delta{}, answer.FinishReason)
 	}
 	if withUsage || len(all) == 0 {
 		last := envelope

@@ -19,11 +19,11 @@ func client(t *testing.T) *openai.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(model)
-	t.Cleanup(server.Close)
+	local := httptest.NewServer(model)
+	t.Cleanup(local.Close)
 	config := openai.DefaultConfig("key")
-	config.BaseURL = server.URL + "/v1"
-	config.HTTPClient = server.Client()
+	config.BaseURL = local.URL + "/v1"
+	config.HTTPClient = local.Client()
 	return openai.NewClientWithConfig(config)
 }
 
@@ -39,17 +39,17 @@ func TestStreamSaysTheSame(t *testing.T) {
 	model := client(t)
 
 	for _, name := range []string{"m", "m?tools=text", "m?tools=parallel", "m?tools=gemini"} {
-		request := openai.ChatCompletionRequest{
+		req := openai.ChatCompletionRequest{
 			Model:         name,
 			Messages:      []openai.ChatCompletionMessage{{Role: "user", Content: "hello there"}},
 			Tools:         []openai.Tool{{Type: "function", Function: &openai.FunctionDefinition{Name: timeTool}}},
 			StreamOptions: &openai.StreamOptions{IncludeUsage: true},
 		}
-		whole, err := model.CreateChatCompletion(t.Context(), request)
+		whole, err := model.CreateChatCompletion(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
-		stream, err := model.CreateChatCompletionStream(t.Context(), request)
+		stream, err := model.CreateChatCompletionStream(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,20 +57,20 @@ func TestStreamSaysTheSame(t *testing.T) {
 		var calls []openai.ToolCall
 		var usage openai.Usage
 		for {
-			chunk, err := stream.Recv()
+			part, err := stream.Recv()
 			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			if chunk.Usage != nil {
-				usage = *chunk.Usage
+			if part.Usage != nil {
+				usage = *part.Usage
 				continue
 			}
-			content += chunk.Choices[0].Delta.Content
-			finish += string(chunk.Choices[0].FinishReason)
-			calls = append(calls, chunk.Choices[0].Delta.ToolCalls...)
+			content += part.Choices[0].Delta.Content
+			finish += string(part.Choices[0].FinishReason)
+			calls = append(calls, part.Choices[0].Delta.ToolCalls...)
 		}
 		want := whole.Choices[0]
 		if content != want.Message.Content || finish != string(want.FinishReason) ||
