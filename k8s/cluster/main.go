@@ -1,9 +1,9 @@
-// Cluster brings up the kind cluster on which the suite is tried and tested.
+// Cluster brings up the kind cluster on which people try the suite and the
+// end-to-end tests run. README.md says which packages you may skip.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,24 +11,30 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"daca/k8s/cluster/images/services"
 	"daca/k8s/cluster/kindcluster"
-	"daca/k8s/cluster/suite"
+	"daca/k8s/cluster/pinned"
 )
 
-const usage = `usage: cluster up                    a kind cluster with Dapr and the suite
-       cluster create                a kind cluster with Dapr, and the image of Redis
-       cluster e2e [go test flags]   the end-to-end tests, on that cluster
-       cluster wrap REF /PATH=FILE...  programs as an image, as REF in the cluster
-       cluster load IMAGE-TAR...     images into the cluster
-       cluster push REGISTRY         the images of the services, for amd64 and arm64
-       cluster tools                 helm and kubectl into bin/
-       cluster down                  no cluster, and no Docker if it was started here
+const usage = `usage: cluster COMMAND
 
-CLUSTER_IMAGES is "published" to pull the images of Kubernetes and Dapr from
-registries, "built" to build them; without it, that is found out.
-CLUSTER_NAME names another cluster than "` + kindcluster.DefaultName + `".
-E2E_KEEP=1 keeps a cluster that was created for the end-to-end tests.
-IMAGE_SOURCE is the address of the sources, for the labels of pushed images.`
+  up                       a kind cluster with Dapr and the suite
+  create                   a kind cluster with Dapr and the image of Redis
+  e2e [GO-TEST-FLAG...]    run the end-to-end tests on that cluster
+  wrap REF /PATH=FILE...   make an image called REF of programs and load it
+  load IMAGE-TAR...        load images into the cluster
+  push REGISTRY            build the services' images for amd64 and arm64 and push them
+  tools                    build helm and kubectl into bin/
+  down                     delete the cluster; stop Docker if this program started it
+
+environment:
+
+  CLUSTER_IMAGES   "published" pulls the images of Kubernetes, Dapr and Redis from
+                   registries, "built" builds them; default: detected by asking
+                   the registries
+  CLUSTER_NAME     name of the cluster; default: ` + kindcluster.DefaultName + `
+  E2E_KEEP=1       keep a cluster that e2e created
+  IMAGE_SOURCE     URL of the sources, for a label of pushed images`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,13 +54,14 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	options := kindcluster.Options{
 		Root:   root,
 		Name:   getenv("CLUSTER_NAME"),
-		Images: kindcluster.Source(getenv("CLUSTER_IMAGES")),
-		CI:     getenv("CI") == "true",
+		Origin: kindcluster.Origin(getenv("CLUSTER_IMAGES")),
+		Fresh:  getenv("CI") == "true",
 		Step:   terminal{out: stdout, tty: isTerminal(stdout)}.step,
 	}
-	command := ""
+	var command string
 	if len(args) > 0 {
-		command, args = args[0], args[1:]
+		command = args[0]
+		args = args[1:]
 	}
 	switch {
 	case command == "up" && len(args) == 0:
@@ -78,12 +85,12 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 	case command == "push" && len(args) == 1:
 		return push(ctx, options, args[0], getenv("IMAGE_SOURCE"), stdout)
 	case command == "tools" && len(args) == 0:
-		return options.Tools(ctx, filepath.Join(root, "bin"))
+		return tools(ctx, options, filepath.Join(root, "bin"))
 	case command == "down" && len(args) == 0:
 		return kindcluster.Down(ctx, options)
 	}
 	_, _ = fmt.Fprintln(stdout, usage)
-	return errors.New("expected a command of these")
+	return fmt.Errorf("unknown command %q with %d arguments", command, len(args))
 }
 
 func up(ctx context.Context, options kindcluster.Options, stdout io.Writer) error {
@@ -91,34 +98,53 @@ func up(ctx context.Context, options kindcluster.Options, stdout io.Writer) erro
 	if err != nil {
 		return err
 	}
-	if err := cluster.LoadSuite(ctx); err != nil {
+	if err := cluster.LoadServices(ctx); err != nil {
+		return err
+	}
+	if err := cluster.LoadRedis(ctx); err != nil {
 		return err
 	}
 	if err := cluster.Install(ctx); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, `
-The suite runs in the namespace %[1]s of the kind cluster %[2]s, whose images are
-%[3]s; kubectl's current context is kind-%[2]s. To try it, in two terminals:
+The suite runs in the namespace %[1]s of the kind cluster %[2]s. The cluster's images
+were %[3]s. kubectl's current context is kind-%[2]s.
+To try the suite, forward its ports in two terminals:
 
   kubectl -n %[1]s port-forward svc/chat-service 8000:8000
   kubectl -n %[1]s port-forward svc/analytics-service 8001:8001
 
-and then:
+and send a message in a third:
 
-  curl -s -X POST localhost:8000/chat/ -H 'Content-Type: application/json' -d '{"user_id": "alice", "text": "Hello, how are you?"}'
+  curl -s localhost:8000/chat/ -H 'Content-Type: application/json' \
+    -d '{"user_id": "alice", "text": "Hello, how are you?"}'
   curl -s localhost:8001/analytics/alice
 
-make tools puts kubectl and helm into bin/; make cluster-down removes the cluster.
-`, kindcluster.SuiteNamespace, cluster.Name, cluster.Images.Description())
+make tools builds kubectl and helm into bin/; make cluster-down removes the cluster.
+`, kindcluster.Namespace, cluster.Name, cluster.Origin.Description())
 	return err
 }
 
-// push sends the images to a registry, and prints their digests.
-func push(ctx context.Context, options kindcluster.Options, registry, source string, stdout io.Writer) error {
+// tools builds helm and kubectl into dir.
+func tools(ctx context.Context, options kindcluster.Options, dir string) error {
+	pins, err := pinned.Read(options.Root)
+	if err != nil {
+		return err
+	}
+	return options.Step(ctx, "helm and kubectl", func(ctx context.Context, progress func(string)) error {
+		return pins.Tools(ctx, dir, progress)
+	})
+}
+
+// push sends the images of the services to a registry and prints their digests.
+func push(ctx context.Context, options kindcluster.Options, registry, sourceURL string, stdout io.Writer) error {
+	images := services.Images{
+		Root: options.Root, Dir: filepath.Join(options.Root, "bin", "images"), SourceURL: sourceURL,
+	}
 	var digests []string
-	err := options.Step(ctx, "images pushed to "+registry, func(ctx context.Context, progress func(string)) (err error) {
-		images := suite.Images{Root: options.Root, Dir: filepath.Join(options.Root, "bin", "images"), Source: source}
+	title := "images pushed to " + registry
+	err := options.Step(ctx, title, func(ctx context.Context, progress func(string)) (err error) {
 		digests, err = images.Push(ctx, registry, progress, "amd64", "arm64")
 		return err
 	})

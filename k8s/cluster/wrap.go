@@ -8,19 +8,19 @@ import (
 	"path/filepath"
 	"strings"
 
-	"daca/k8s/cluster/image"
+	"daca/k8s/cluster/images"
 	"daca/k8s/cluster/kindcluster"
 )
 
-// wrap puts programs that are built already on an empty file system, and loads
-// that image into the cluster. An entry of files is the path of a program in
-// the image, "=" and where it is. The first one is the entrypoint.
-func wrap(ctx context.Context, options kindcluster.Options, ref string, files ...string) (err error) {
+// wrap makes an image called ref of programs that are already compiled, and loads
+// it into the cluster. Each of the programs is a path in the image, "=" and a path on
+// this machine. The first one is the entrypoint.
+func wrap(ctx context.Context, options kindcluster.Options, ref string, programs ...string) (err error) {
 	cluster, err := kindcluster.Find(options)
 	if err != nil {
 		return err
 	}
-	described, err := describe(ref, files)
+	described, err := describe(ref, programs)
 	if err != nil {
 		return err
 	}
@@ -30,26 +30,23 @@ func wrap(ctx context.Context, options kindcluster.Options, ref string, files ..
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	archive := filepath.Join(dir, "image.tar")
-	if err := image.Write(archive, described); err != nil {
+	if err := images.Write(archive, described); err != nil {
 		return err
 	}
 	return cluster.LoadImages(ctx, "image "+ref, archive)
 }
 
-func describe(ref string, files []string) (image.Image, error) {
+func describe(ref string, programs []string) (images.Image, error) {
 	if first, _, _ := strings.Cut(ref, "/"); !strings.ContainsAny(first, ".:") {
-		ref = "docker.io/" + ref // as the node reads a name without a registry
+		ref = "docker.io/" + ref // a node completes a name without a registry like that
 	}
-	described := image.Image{Names: []string{ref}, User: "65532:65532"}
-	for _, file := range files {
-		path, source, ok := strings.Cut(file, "=")
-		if !ok || !filepath.IsAbs(path) {
-			return described, fmt.Errorf("%q is not /PATH=FILE", file)
+	var files []images.File
+	for _, program := range programs {
+		path, onDisk, found := strings.Cut(program, "=")
+		if !found || !filepath.IsAbs(path) {
+			return images.Image{}, fmt.Errorf("%q is not of the form /PATH=FILE", program)
 		}
-		described.Files = append(described.Files, image.File{Path: path, Source: source, Mode: 0o755})
+		files = append(files, images.File{Path: path, OnDisk: onDisk})
 	}
-	if len(described.Files) > 0 {
-		described.Entrypoint = []string{described.Files[0].Path}
-	}
-	return described, nil
+	return images.OfPrograms(ref, files...), nil
 }

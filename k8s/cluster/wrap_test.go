@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"daca/k8s/cluster/image"
+	"daca/k8s/cluster/images"
 )
 
 func TestDescribe(t *testing.T) {
@@ -14,11 +14,11 @@ func TestDescribe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := image.Image{
+	want := images.Image{
 		Names: []string{"docker.io/daca/app:1"},
-		Files: []image.File{
-			{Path: "/app", Source: "bin/app", Mode: 0o755},
-			{Path: "/bin/tar", Source: "bin/live", Mode: 0o755},
+		Files: []images.File{
+			{Path: "/app", OnDisk: "bin/app"},
+			{Path: "/bin/tar", OnDisk: "bin/live"},
 		},
 		Entrypoint: []string{"/app"},
 		User:       "65532:65532",
@@ -26,8 +26,9 @@ func TestDescribe(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if got, _ := describe("localhost:5001/app:1", nil); got.Names[0] != "localhost:5001/app:1" {
-		t.Errorf("a name with a registry became %s", got.Names[0])
+	got, err = describe("localhost:5001/app:1", []string{"/app=bin/app"})
+	if err != nil || got.Names[0] != "localhost:5001/app:1" {
+		t.Errorf("a name with a registry became %q, %v", got.Names, err)
 	}
 	for _, file := range []string{"bin/app", "app=bin/app", ""} {
 		if _, err := describe("daca/app:1", []string{file}); err == nil {

@@ -12,9 +12,13 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"daca/k8s/cluster/pinned"
 )
 
 const (
+	runcwrapName = "runc-without-sys-resource"
+
 	startTimeout = time.Minute
 	stopTimeout  = time.Minute
 	pollInterval = 200 * time.Millisecond
@@ -23,7 +27,7 @@ const (
 func (d Docker) pidFile() string { return filepath.Join(d.Dir, "dockerd.pid") }
 func (d Docker) logFile() string { return filepath.Join(d.Dir, "dockerd.log") }
 
-// start starts a daemon that outlives this process, until Stop.
+// start starts a daemon, which outlives this process until Stop stops it.
 func (d Docker) start(ctx context.Context, progress func(string)) error {
 	progress("starting dockerd")
 	if err := os.MkdirAll(d.Dir, 0o755); err != nil {
@@ -31,19 +35,20 @@ func (d Docker) start(ctx context.Context, progress func(string)) error {
 	}
 	args := []string{"--data-root", filepath.Join(d.Dir, "docker"), "--pidfile", d.pidFile()}
 	if d.Facts.NoSysResource {
-		wrapper := filepath.Join(d.Dir, runtimeName)
-		if err := d.buildRuntime(ctx, wrapper); err != nil {
+		wrapper := filepath.Join(d.Dir, runcwrapName)
+		if err := pinned.CompileOwn(ctx, d.Root, "./cluster/host/runcwrap", wrapper); err != nil {
 			return err
 		}
-		args = append(args, "--add-runtime", runtimeName+"="+wrapper, "--default-runtime", runtimeName)
+		args = append(args, "--add-runtime", runcwrapName+"="+wrapper, "--default-runtime", runcwrapName)
 	}
 	log, err := os.Create(d.logFile())
 	if err != nil {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command("dockerd", args...) //nolint:noctx // it stays when ctx ends
-	cmd.Stdout, cmd.Stderr = log, log
+	cmd := exec.Command("dockerd", args...) //nolint:noctx // it outlives ctx
+	cmd.Stdout = log
+	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -53,28 +58,18 @@ func (d Docker) start(ctx context.Context, progress func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
-		if answers(ctx) == nil {
+		if ping(ctx) == nil {
 			return nil
 		}
 		select {
 		case err := <-ended:
 			return fmt.Errorf("it ended: %w; the end of its log:\n%s", err, d.lastLog())
 		case <-ctx.Done():
-			stop := cmd.Process.Signal(syscall.SIGTERM)
-			return errors.Join(fmt.Errorf("it does not answer: %w; the end of its log:\n%s", context.Cause(ctx), d.lastLog()), stop)
+			err := fmt.Errorf("it does not answer: %w; the end of its log:\n%s", context.Cause(ctx), d.lastLog())
+			return errors.Join(err, cmd.Process.Signal(syscall.SIGTERM))
 		case <-time.After(pollInterval):
 		}
 	}
-}
-
-func (d Docker) buildRuntime(ctx context.Context, path string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "./runtime")
-	cmd.Dir = filepath.Join(d.Root, "k8s", "cluster")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the runtime for hosts without CAP_SYS_RESOURCE: %w: %s", err, out)
-	}
-	return nil
 }
 
 func (d Docker) lastLog() string {
@@ -86,8 +81,8 @@ func (d Docker) lastLog() string {
 	return string(bytes.Join(lines[max(0, len(lines)-10):], []byte("\n")))
 }
 
-// Stop stops the daemon that Ensure started, with all its containers. One that
-// somebody else started is left alone; stopped tells which.
+// Stop stops the daemon that Ensure started, with all its containers; stopped
+// reports whether there was one. Stop never stops another daemon.
 func (d Docker) Stop(ctx context.Context) (stopped bool, err error) {
 	pid, err := d.running("/proc")
 	if pid == 0 || err != nil {
@@ -110,8 +105,8 @@ func (d Docker) Stop(ctx context.Context) (stopped bool, err error) {
 	}
 }
 
-// running returns the process that start started, 0 if there is none. Process
-// ids are used again, so it is known by its command line.
+// running returns the id of the process that start started, or 0 if it has ended.
+// Systems use process ids again, so running compares the command line too.
 func (d Docker) running(proc string) (int, error) {
 	text, err := os.ReadFile(d.pidFile())
 	if errors.Is(err, os.ErrNotExist) {
@@ -126,7 +121,7 @@ func (d Docker) running(proc string) (int, error) {
 	}
 	command, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline"))
 	if err != nil || !bytes.Contains(command, []byte(d.pidFile())) {
-		return 0, nil //nolint:nilerr // no such process: dockerd has ended
+		return 0, nil //nolint:nilerr // the process has ended, so it has no command line
 	}
 	return pid, nil
 }

@@ -10,8 +10,8 @@ import (
 	"daca/k8s/cluster/host"
 )
 
-// What a node needs on a host with cgroup v1, or in which nobody can have
-// CAP_SYS_RESOURCE. Nothing of it is set on other hosts.
+// Settings of a node on a host with cgroup v1, or on which no process can have
+// CAP_SYS_RESOURCE. Without that capability nobody can lower an OOM score.
 const (
 	kubeletCgroupV1 = "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\nfailCgroupV1: false\n"
 	kubeletScores   = "kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\n" +
@@ -20,7 +20,8 @@ const (
 	containerdUnit   = "[Service]\nOOMScoreAdjust=\n"
 )
 
-// config describes a cluster of one node for the host.
+// config describes a cluster of one node. It has unusual settings only for the
+// unusual facts of this host.
 func (o Options) config(facts host.Facts, image nodeImage) (*v1alpha4.Cluster, error) {
 	node := v1alpha4.Node{Role: v1alpha4.ControlPlaneRole}
 	config := &v1alpha4.Cluster{

@@ -13,8 +13,9 @@ const (
 	daprNamespace = "dapr-system"
 )
 
-// daprValues are those that the suite wants of any cluster, and what suits one
-// node: nothing of the control plane has to survive the cluster.
+// daprValues returns the values for Dapr's chart: those of charts/dapr-values.yaml,
+// the images, and settings for a control plane that keeps everything in memory,
+// because none of it has to outlive the cluster.
 func daprValues(root string, images daprImages) (map[string]any, error) {
 	values, err := readValues(filepath.Join(root, "charts", "dapr-values.yaml"))
 	if err != nil {
@@ -26,8 +27,8 @@ func daprValues(root string, images daprImages) (map[string]any, error) {
 	return values, nil
 }
 
-// installDapr installs the control plane from its chart, or upgrades it, and
-// waits until all of it is ready.
+// installDapr installs Dapr's control plane from its chart, or upgrades it, and
+// waits until it is ready.
 func (c *Cluster) installDapr(ctx context.Context, images daprImages) error {
 	if len(images.archives) > 0 {
 		if err := c.LoadImages(ctx, "images of Dapr", images.archives...); err != nil {
@@ -43,7 +44,8 @@ func (c *Cluster) installDapr(ctx context.Context, images daprImages) error {
 		}
 		loaded, err := loader.Load(images.chart)
 		if err == nil {
-			err = c.apply(ctx, release{name: daprRelease, namespace: daprNamespace, chart: loaded, values: values}, progress)
+			dapr := release{name: daprRelease, namespace: daprNamespace, chart: loaded, values: values}
+			err = c.apply(ctx, dapr, progress)
 		}
 		if err != nil {
 			return fmt.Errorf("installing %s: %w", name, err)

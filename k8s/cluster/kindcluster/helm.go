@@ -32,17 +32,18 @@ const (
 	watchInterval  = time.Second
 )
 
-// release is a chart with what it is installed as.
+// release is a chart and what it is installed with.
 type release struct {
-	name, namespace string
-	restricted      bool // Pod Security enforces that in the namespace
-	chart           *chart.Chart
-	values          map[string]any
+	name       string
+	namespace  string
+	restricted bool // Pod Security enforces its strictest level in the namespace
+	chart      *chart.Chart
+	values     map[string]any
 }
 
-// apply installs the release, or upgrades it, and waits until all of it is
-// ready. The progress names the pods that are waited for, and the error comes
-// with the states, events and logs of the namespace.
+// apply installs the release, or upgrades it, and waits until it is ready. Meanwhile
+// progress names the pods that are not ready. The error contains the states, events
+// and logs of the namespace.
 func (c *Cluster) apply(ctx context.Context, r release, progress func(string)) error {
 	client, err := c.Client()
 	if err != nil {
@@ -79,7 +80,7 @@ func makeNamespace(ctx context.Context, client kubernetes.Interface, name string
 	return nil
 }
 
-// watch tells progress what is waited for, until ctx ends.
+// watch shows by progress which pods are not ready, until ctx ends.
 func watch(ctx context.Context, client kubernetes.Interface, r release, progress func(string)) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
@@ -98,9 +99,12 @@ func watch(ctx context.Context, client kubernetes.Interface, r release, progress
 	}
 }
 
+// helm installs or upgrades the release. It first cleans up after an installation
+// or upgrade that was interrupted.
 func (c *Cluster) helm(ctx context.Context, r release) error {
 	settings := cli.New()
-	settings.KubeConfig, settings.KubeContext = c.Kubeconfig, ""
+	settings.KubeConfig = c.Kubeconfig
+	settings.KubeContext = ""
 	settings.SetNamespace(r.namespace)
 	config := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
 	if err := config.Init(settings.RESTClientGetter(), r.namespace, "secret"); err != nil {
@@ -110,13 +114,15 @@ func (c *Cluster) helm(ctx context.Context, r release) error {
 	switch interruption(found) {
 	case common.StatusPendingUpgrade, common.StatusPendingRollback:
 		rollback := action.NewRollback(config)
-		rollback.WaitStrategy, rollback.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		rollback.WaitStrategy = kube.StatusWatcherStrategy
+		rollback.Timeout = releaseTimeout
 		if err := rollback.Run(r.name); err != nil {
 			return fmt.Errorf("rolling back an interrupted upgrade: %w", err)
 		}
 	case common.StatusPendingInstall:
 		uninstall := action.NewUninstall(config)
-		uninstall.WaitStrategy, uninstall.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		uninstall.WaitStrategy = kube.StatusWatcherStrategy
+		uninstall.Timeout = releaseTimeout
 		if _, err = uninstall.Run(r.name); err != nil {
 			return fmt.Errorf("removing what an interrupted installation left: %w", err)
 		}
@@ -125,20 +131,24 @@ func (c *Cluster) helm(ctx context.Context, r release) error {
 	switch {
 	case errors.Is(err, driver.ErrReleaseNotFound):
 		install := action.NewInstall(config)
-		install.ReleaseName, install.Namespace = r.name, r.namespace
-		install.WaitStrategy, install.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		install.ReleaseName = r.name
+		install.Namespace = r.namespace
+		install.WaitStrategy = kube.StatusWatcherStrategy
+		install.Timeout = releaseTimeout
 		_, err = install.RunWithContext(ctx, r.chart, r.values)
 	case err == nil:
 		upgrade := action.NewUpgrade(config)
 		upgrade.Namespace = r.namespace
-		upgrade.WaitStrategy, upgrade.Timeout = kube.StatusWatcherStrategy, releaseTimeout
+		upgrade.WaitStrategy = kube.StatusWatcherStrategy
+		upgrade.Timeout = releaseTimeout
 		_, err = upgrade.RunWithContext(ctx, r.name, r.chart, r.values)
 	}
 	return err
 }
 
-// interruption returns the status of a release that is there. One that was
-// interrupted Helm neither installs nor upgrades.
+// interruption returns the status of a release that Helm found, or StatusUnknown if
+// it found none. Helm refuses to install or upgrade a release whose last operation
+// was interrupted.
 func interruption(found any) common.Status {
 	r, ok := found.(*releasev1.Release)
 	if !ok || r == nil || r.Info == nil {
@@ -147,7 +157,7 @@ func interruption(found any) common.Status {
 	return r.Info.Status
 }
 
-// readValues reads a file of values for a chart.
+// readValues reads a YAML file of values for a chart.
 func readValues(path string) (map[string]any, error) {
 	values := map[string]any{}
 	text, err := os.ReadFile(path)

@@ -27,7 +27,7 @@ func (c *Cluster) Client() (kubernetes.Interface, error) {
 	return client, nil
 }
 
-// ready waits until the node and every pod of the bare cluster are ready.
+// ready waits until the node and the pods that kind starts on it are ready.
 func (c *Cluster) ready(ctx context.Context, progress func(string)) error {
 	client, err := c.Client()
 	if err != nil {
@@ -50,8 +50,8 @@ func (c *Cluster) ready(ctx context.Context, progress func(string)) error {
 	}
 }
 
-// unready names what is not ready of the nodes, and of the pods in the
-// namespaces, each of which has to have one.
+// unready lists the nodes and pods that are not ready. A namespace without pods
+// counts as not ready.
 func unready(ctx context.Context, client kubernetes.Interface, namespaces ...string) ([]string, error) {
 	var names []string
 	nodes, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})

@@ -29,10 +29,10 @@ func TestUnready(t *testing.T) {
 		client *fake.Clientset
 		want   []string
 	}{
-		"nothing":         {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady)), nil},
-		"the node":        {fake.NewClientset(node(corev1.ConditionFalse), pod("dns", isReady)), []string{"node n"}},
-		"a pod":           {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady), pod("proxy")), []string{"proxy"}},
-		"what is to come": {fake.NewClientset(node(corev1.ConditionTrue)), []string{"pods in system"}},
+		"nothing":                       {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady)), nil},
+		"the node":                      {fake.NewClientset(node(corev1.ConditionFalse), pod("dns", isReady)), []string{"node n"}},
+		"a pod":                         {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady), pod("proxy")), []string{"proxy"}},
+		"a pod that does not exist yet": {fake.NewClientset(node(corev1.ConditionTrue)), []string{"pods in system"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
