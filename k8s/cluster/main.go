@@ -14,6 +14,8 @@ import (
 	"daca/k8s/cluster/images/services"
 	"daca/k8s/cluster/kindcluster"
 	"daca/k8s/cluster/pinned"
+	"daca/services/local/repository"
+	"daca/services/local/steps"
 )
 
 const usage = `usage: cluster COMMAND
@@ -47,7 +49,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
-	root, err := kindcluster.Root()
+	root, err := repository.Root(".")
 	if err != nil {
 		return err
 	}
@@ -56,7 +58,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Name:   getenv("CLUSTER_NAME"),
 		Origin: kindcluster.Origin(getenv("CLUSTER_IMAGES")),
 		Fresh:  getenv("CI") == "true",
-		Step:   terminal{out: stdout, tty: isTerminal(stdout)}.step,
+		Step:   steps.New(stdout).Step,
 	}
 	var command string
 	if len(args) > 0 {

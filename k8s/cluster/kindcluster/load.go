@@ -27,24 +27,18 @@ const (
 // LoadServices makes the images of the services and loads them into the cluster,
 // under the names that the charts have.
 func (c *Cluster) LoadServices(ctx context.Context) error {
-	tag, err := services.Tag(c.options.Root)
-	if err != nil {
-		return err
-	}
 	var archives []string
-	err = c.options.Step(ctx, "images of the services", func(ctx context.Context, progress func(string)) error {
-		made := services.Images{Root: c.options.Root, Dir: c.options.imageDir()}
-		for _, service := range services.All() {
-			progress("compiling " + service.Name)
-			archive, err := made.Make(ctx, service, services.Repository+service.Name+":"+tag)
-			if err != nil {
-				return err
-			}
-			archives = append(archives, archive)
-			if c.digests[service.Name], err = digest(archive); err != nil {
+	err := c.options.Step(ctx, "images of the services", func(ctx context.Context, progress func(string)) error {
+		made, err := services.Images{Root: c.options.Root, Dir: c.options.imageDir()}.Make(ctx, progress)
+		if err != nil {
+			return err
+		}
+		for i, service := range services.All() {
+			if c.digests[service.Name], err = digest(made[i]); err != nil {
 				return err
 			}
 		}
+		archives = made
 		return nil
 	})
 	if err != nil {

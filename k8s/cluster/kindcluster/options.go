@@ -2,7 +2,6 @@ package kindcluster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -51,22 +50,4 @@ func (o Options) kubeconfig() string { return filepath.Join(o.Cache, o.Name+".ku
 
 func (o Options) docker(facts host.Facts) host.Docker {
 	return host.Docker{Dir: o.Cache, Root: o.Root, Facts: facts}
-}
-
-// Root returns the repository: the nearest directory above that holds this
-// module.
-func Root() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("looking for the repository: %w", err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "k8s", "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", errors.New("looking for the repository: not inside it")
-		}
-		dir = filepath.Dir(dir)
-	}
 }

@@ -3,14 +3,14 @@ package services
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"os"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 
 	"daca/k8s/cluster/images"
+	"daca/services/local/repository"
 )
 
 // Images makes images from the sources in the repository at Root.
@@ -22,49 +22,67 @@ type Images struct {
 	SourceURL string // where the sources are published, for the labels; may be empty
 }
 
-// Make compiles a service and writes an image called ref of it. It returns the
-// image's file, a docker archive. The image has nothing but the program, which
-// contains TLS roots and time zones.
-func (i Images) Make(ctx context.Context, service Service, ref string) (string, error) {
-	program, err := i.compile(ctx, service)
+// Make compiles the services and writes an image of each as a docker archive,
+// named as the charts name it. It returns the files, in the order of All. An image
+// has nothing but the program, which contains TLS roots and time zones.
+func (i Images) Make(ctx context.Context, progress func(string)) ([]string, error) {
+	tag, err := Tag(i.Root)
 	if err != nil {
-		return "", fmt.Errorf("making the image of %s: %w", service.Name, err)
+		return nil, err
 	}
-	path := program + ".tar"
-	return path, images.Write(path, i.describe(ctx, service, program, ref))
+	described, err := i.compile(ctx, Repository, tag, progress)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, image := range described {
+		path := image.Files[0].OnDisk + ".tar"
+		progress("image " + image.Names[0])
+		if err := images.Write(path, image); err != nil {
+			return nil, err
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
 }
 
-// compile compiles a service and returns the path of the program.
-func (i Images) compile(ctx context.Context, service Service) (string, error) {
+// compile compiles the services and describes their images, in the order of All.
+// The prefix is what the images' names have before the name of the service.
+func (i Images) compile(ctx context.Context, prefix, tag string, progress func(string)) ([]images.Image, error) {
 	arch := cmp.Or(i.Arch, runtime.GOARCH)
-	program := filepath.Join(i.Dir, arch, service.Name)
-	flags := "-s -w -X daca/services/internal/serve.version=" + i.version(ctx)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack",
-		"-ldflags", flags, "-o", program, "./services/"+service.Folder)
-	cmd.Dir = i.Root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compiling services/%s: %w\n%s", service.Folder, err, strings.TrimSpace(string(out)))
+	version := i.version(ctx)
+	dir := filepath.Join(i.Dir, arch)
+	progress("compiling the services for " + arch)
+	err := repository.BuildServices(ctx, i.Root, dir, "VERSION="+version, "GOOS=linux", "GOARCH="+arch)
+	if err != nil {
+		return nil, err
 	}
-	return program, nil
+	labels := i.labels(ctx, version)
+	var described []images.Image
+	for _, service := range All() {
+		program := images.File{Path: "/" + service.Name, OnDisk: filepath.Join(dir, service.Folder)}
+		image := images.OfPrograms(prefix+service.Name+":"+tag, program)
+		image.Arch = arch
+		image.Labels = maps.Clone(labels)
+		image.Labels["org.opencontainers.image.title"] = service.Title
+		described = append(described, image)
+	}
+	return described, nil
 }
 
-// describe describes an image called ref of a service that is compiled.
-func (i Images) describe(ctx context.Context, service Service, program, ref string) images.Image {
-	image := images.OfPrograms(ref, images.File{Path: "/" + service.Name, OnDisk: program})
-	image.Arch = i.Arch
-	image.Labels = map[string]string{
-		"org.opencontainers.image.title":    service.Title,
-		"org.opencontainers.image.version":  i.version(ctx),
+// labels returns the labels that the images of all services have.
+func (i Images) labels(ctx context.Context, version string) map[string]string {
+	labels := map[string]string{
+		"org.opencontainers.image.version":  version,
 		"org.opencontainers.image.licenses": "Apache-2.0",
 	}
 	if revision, err := git(ctx, i.Root, "rev-parse", "HEAD"); err == nil {
-		image.Labels["org.opencontainers.image.revision"] = revision
+		labels["org.opencontainers.image.revision"] = revision
 	}
 	if i.SourceURL != "" {
-		image.Labels["org.opencontainers.image.source"] = i.SourceURL
+		labels["org.opencontainers.image.source"] = i.SourceURL
 	}
-	return image
+	return labels
 }
 
 // version returns the version that git describes, or "dev", unless it is given.

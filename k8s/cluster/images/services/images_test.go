@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
@@ -34,17 +35,25 @@ const (
 
 func TestImages(t *testing.T) {
 	t.Parallel()
-	images := services.Images{
+	made := services.Images{
 		Root: repository, Dir: t.TempDir(), Version: "1.2.3", SourceURL: "https://example.com/daca",
 	}
-	for _, service := range services.All() {
+	paths, err := made.Make(t.Context(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag, err := services.Tag(repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, service := range services.All() {
 		t.Run(service.Name, func(t *testing.T) {
 			t.Parallel()
-			path, err := images.Make(t.Context(), service, services.Repository+service.Name+":test")
+			ref, err := name.NewTag("docker.io/daca/" + service.Name + ":" + tag)
 			if err != nil {
 				t.Fatal(err)
 			}
-			built, err := tarball.ImageFromPath(path, nil)
+			built, err := tarball.ImageFromPath(paths[i], &ref)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -78,8 +87,9 @@ func TestImages(t *testing.T) {
 
 	t.Run("an error quotes the compiler", func(t *testing.T) {
 		t.Parallel()
-		_, err := images.Make(t.Context(), services.Service{Name: "none", Folder: "none"}, "daca.local/none:1")
-		if err == nil || !strings.Contains(err.Error(), "services/none") {
+		unknown := services.Images{Root: repository, Dir: t.TempDir(), Arch: "abacus", Version: "1.2.3"}
+		_, err := unknown.Make(t.Context(), func(string) {})
+		if err == nil || !strings.Contains(err.Error(), "abacus") {
 			t.Errorf("got %v", err)
 		}
 	})

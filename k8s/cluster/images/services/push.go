@@ -2,7 +2,6 @@ package services
 
 import (
 	"context"
-	"fmt"
 
 	"daca/k8s/cluster/images"
 )
@@ -18,19 +17,20 @@ func (i Images) Push(
 	if err != nil {
 		return nil, err
 	}
-	var digests []string
-	for _, service := range All() {
-		ref := registry + "/daca/" + service.Name + ":" + tag
-		var platforms []images.Image
-		for _, arch := range architectures {
-			progress("compiling " + service.Name + " for " + arch)
-			i.Arch = arch
-			program, err := i.compile(ctx, service)
-			if err != nil {
-				return nil, fmt.Errorf("making the image of %s: %w", service.Name, err)
-			}
-			platforms = append(platforms, i.describe(ctx, service, program, ref))
+	byService := make([][]images.Image, len(All()))
+	for _, arch := range architectures {
+		i.Arch = arch
+		described, err := i.compile(ctx, registry+"/daca/", tag, progress)
+		if err != nil {
+			return nil, err
 		}
+		for n, image := range described {
+			byService[n] = append(byService[n], image)
+		}
+	}
+	var digests []string
+	for _, platforms := range byService {
+		ref := platforms[0].Names[0]
 		progress("pushing " + ref)
 		digest, err := images.Push(ctx, ref, platforms...)
 		if err != nil {
