@@ -64,41 +64,41 @@ func TestRecipe(t *testing.T) {
 
 func TestOnce(t *testing.T) {
 	t.Parallel()
-	b := &Builder{cache: t.TempDir()}
-	silent := func(string) {}
 	never := func() bool { return false }
 
-	t.Run("does nothing if nothing is left to do", func(t *testing.T) {
+	t.Run("does nothing, and does not wait, if nothing is left to do", func(t *testing.T) {
 		t.Parallel()
+		b, _ := locked(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		progress := func(text string) {
+			t.Error(text)
+			cancel()
+		}
 		work := func() error { return errors.New("work") }
-		if err := b.once(t.Context(), silent, func() bool { return true }, work); err != nil {
+		if err := b.once(ctx, progress, func() bool { return true }, work); err != nil {
 			t.Error(err)
 		}
 	})
 
 	t.Run("returns the error of work", func(t *testing.T) {
 		t.Parallel()
+		b := &Builder{cache: t.TempDir()}
 		failure := errors.New("work")
-		if err := b.once(t.Context(), silent, never, func() error { return failure }); !errors.Is(err, failure) {
+		err := b.once(t.Context(), func(string) {}, never, func() error { return failure })
+		if !errors.Is(err, failure) {
 			t.Errorf("got %v", err)
 		}
 	})
 
 	t.Run("waits for another process and leaves the work to it", func(t *testing.T) {
 		t.Parallel()
-		b := &Builder{cache: t.TempDir()}
-		lock := flock.New(filepath.Join(b.cache, "lock"))
-		if locked, err := lock.TryLock(); err != nil || !locked {
-			t.Fatal(locked, err)
-		}
+		b, unlock := locked(t)
 		var shown []string
 		finished := false // by the other process
 		progress := func(text string) {
 			shown = append(shown, text)
 			finished = true
-			if err := lock.Unlock(); err != nil {
-				t.Error(err)
-			}
+			unlock()
 		}
 		worked := false
 		err := b.once(t.Context(), progress, func() bool { return finished }, func() error {
@@ -112,15 +112,28 @@ func TestOnce(t *testing.T) {
 
 	t.Run("stops waiting when the context ends", func(t *testing.T) {
 		t.Parallel()
-		b := &Builder{cache: t.TempDir()}
-		lock := flock.New(filepath.Join(b.cache, "lock"))
-		if locked, err := lock.TryLock(); err != nil || !locked {
-			t.Fatal(locked, err)
-		}
+		b, _ := locked(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		err := b.once(ctx, func(string) { cancel() }, never, func() error { return nil })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// locked returns a builder in whose cache another process builds until unlock.
+func locked(t *testing.T) (b *Builder, unlock func()) {
+	t.Helper()
+	b = &Builder{cache: t.TempDir()}
+	lock := flock.New(filepath.Join(b.cache, "lock"))
+	if locked, err := lock.TryLock(); err != nil || !locked {
+		t.Fatal(locked, err)
+	}
+	unlock = func() {
+		if err := lock.Unlock(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(unlock)
+	return b, unlock
 }

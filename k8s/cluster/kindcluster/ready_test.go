@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 )
 
@@ -26,17 +27,21 @@ func TestUnready(t *testing.T) {
 	isReady := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue}
 
 	for name, test := range map[string]struct {
-		client *fake.Clientset
-		want   []string
+		node corev1.ConditionStatus
+		pods []runtime.Object
+		want []string
 	}{
-		"nothing":                       {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady)), nil},
-		"the node":                      {fake.NewClientset(node(corev1.ConditionFalse), pod("dns", isReady)), []string{"node n"}},
-		"a pod":                         {fake.NewClientset(node(corev1.ConditionTrue), pod("dns", isReady), pod("proxy")), []string{"proxy"}},
-		"a pod that does not exist yet": {fake.NewClientset(node(corev1.ConditionTrue)), []string{"pods in system"}},
+		"nothing":  {corev1.ConditionTrue, []runtime.Object{pod("dns", isReady)}, nil},
+		"the node": {corev1.ConditionFalse, []runtime.Object{pod("dns", isReady)}, []string{"node n"}},
+		"a pod": {
+			corev1.ConditionTrue, []runtime.Object{pod("dns", isReady), pod("proxy")}, []string{"proxy"},
+		},
+		"a pod that does not exist yet": {corev1.ConditionTrue, nil, []string{"pods in system"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := unready(t.Context(), test.client, "system")
+			client := fake.NewClientset(append(test.pods, node(test.node))...)
+			got, err := unready(t.Context(), client, "system")
 			if err != nil || !slices.Equal(got, test.want) {
 				t.Errorf("got %q, %v", got, err)
 			}

@@ -1,6 +1,7 @@
 package pinned
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,15 +36,25 @@ func TestPins(t *testing.T) {
 		}
 	})
 
-	t.Run("the documentation installs the same Dapr", func(t *testing.T) {
+	t.Run("the READMEs install the same Dapr", func(t *testing.T) {
 		t.Parallel()
-		text, err := os.ReadFile(filepath.Join(repository, "README.md"))
-		if err != nil {
-			t.Fatal(err)
+		command := regexp.MustCompile(`helm install dapr dapr --repo https://dapr\.github\.io/helm-charts/ --version (\S+)`)
+		var found int
+		for _, folder := range []string{"", "charts", "k8s"} {
+			name := filepath.Join(repository, folder, "README.md")
+			text, err := os.ReadFile(name)
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			for _, match := range command.FindAllSubmatch(text, -1) {
+				found++
+				if version := string(match[1]); version != pins.DaprVersion() {
+					t.Errorf("%s installs Dapr %s, not %s", name, version, pins.DaprVersion())
+				}
+			}
 		}
-		want := "helm install dapr dapr --repo https://dapr.github.io/helm-charts/ --version " + pins.DaprVersion() + " "
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the README has no %q", want)
+		if found == 0 {
+			t.Errorf("no README has %s", command)
 		}
 	})
 

@@ -1,5 +1,5 @@
-// Package report tells what a namespace of a cluster is doing: which pods are
-// not ready, and why.
+// Package report describes the state of a namespace of a cluster: which pods are
+// not ready and why, what happened last, and what the containers have logged.
 package report
 
 import (
@@ -20,8 +20,8 @@ const (
 	mostLines  = 60 // of a container's log
 )
 
-// Waiting names the pods of the namespace that are not ready, each with the
-// reason of its first container that is not.
+// Waiting lists the pods of the namespace that are not ready, each with the reason
+// why its first container that is not ready is not.
 func Waiting(ctx context.Context, client kubernetes.Interface, namespace string) ([]string, error) {
 	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -36,7 +36,7 @@ func Waiting(ctx context.Context, client kubernetes.Interface, namespace string)
 	return waiting, nil
 }
 
-// Ready tells whether a pod is ready, or has done its work.
+// Ready reports whether a pod is ready, or has completed successfully.
 func Ready(pod corev1.Pod) bool {
 	if pod.Status.Phase == corev1.PodSucceeded {
 		return true
@@ -46,8 +46,8 @@ func Ready(pod corev1.Pod) bool {
 	})
 }
 
-// containers returns the states of all containers of a pod in the order in
-// which they start.
+// containers returns the states of the pod's containers, those of its init
+// containers first.
 func containers(pod corev1.Pod) []corev1.ContainerStatus {
 	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 }
@@ -71,22 +71,24 @@ func reason(pod corev1.Pod) string {
 	return ""
 }
 
-// Write writes the states of the namespace's pods, its latest events, and the
-// end of the log of each container, also of the one before if it was restarted.
-// What cannot be had is said in its place.
+// Write writes the states of the namespace's pods, its latest events, and the end
+// of the log of each container. For a container that was restarted, it also writes
+// the end of the log before the restart. If something cannot be read, the error is
+// written in its place.
 func Write(ctx context.Context, w io.Writer, client kubernetes.Interface, namespace string) {
-	var text bytes.Buffer // one write: tests run side by side
+	var text bytes.Buffer // for a single write, as tests that run in parallel write too
 	defer func() { _, _ = w.Write(text.Bytes()) }()
 	_, _ = fmt.Fprintf(&text, "== namespace %s\n", namespace)
 	pods, err := client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		_, _ = fmt.Fprintf(&text, "its pods cannot be listed: %v\n", err)
+		_, _ = fmt.Fprintf(&text, "listing its pods: %v\n", err)
 		return
 	}
 	for _, pod := range pods.Items {
 		_, _ = fmt.Fprintf(&text, "pod %s: %s\n", pod.Name, pod.Status.Phase)
 		for _, c := range containers(pod) {
-			_, _ = fmt.Fprintf(&text, "  %-14s ready %-5t restarts %d  %s\n", c.Name, c.Ready, c.RestartCount, state(c.State))
+			_, _ = fmt.Fprintf(&text, "  %-14s ready %-5t restarts %d  %s\n",
+				c.Name, c.Ready, c.RestartCount, state(c.State))
 		}
 	}
 	writeEvents(ctx, &text, client, namespace)
@@ -115,7 +117,7 @@ func state(s corev1.ContainerState) string {
 func writeEvents(ctx context.Context, w io.Writer, client kubernetes.Interface, namespace string) {
 	events, err := client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		_, _ = fmt.Fprintf(w, "its events cannot be listed: %v\n", err)
+		_, _ = fmt.Fprintf(w, "listing its events: %v\n", err)
 		return
 	}
 	all := events.Items
@@ -126,7 +128,9 @@ func writeEvents(ctx context.Context, w io.Writer, client kubernetes.Interface, 
 	}
 }
 
-func writeLog(ctx context.Context, w io.Writer, client kubernetes.Interface, pod corev1.Pod, container string, previous bool) {
+func writeLog(
+	ctx context.Context, w io.Writer, client kubernetes.Interface, pod corev1.Pod, container string, previous bool,
+) {
 	lines := int64(mostLines)
 	options := &corev1.PodLogOptions{Container: container, TailLines: &lines, Previous: previous}
 	title := "log of " + pod.Name + "/" + container

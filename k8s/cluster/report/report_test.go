@@ -25,7 +25,8 @@ func TestReport(t *testing.T) {
 			Name: "daprd", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff"}},
 		}}}),
 		pod("failing", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
-			Name: "chat", RestartCount: 1, State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 2}},
+			Name: "chat", RestartCount: 1,
+			State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 2}},
 		}}}),
 		pod("starting", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
 			Name: "chat", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}},
@@ -39,7 +40,7 @@ func TestReport(t *testing.T) {
 		},
 	)
 
-	t.Run("names what is not ready, and why", func(t *testing.T) {
+	t.Run("lists the pods that are not ready, and why", func(t *testing.T) {
 		t.Parallel()
 		got, err := report.Waiting(t.Context(), client, "suite")
 		want := []string{
@@ -52,7 +53,7 @@ func TestReport(t *testing.T) {
 		}
 	})
 
-	t.Run("has states, events and logs", func(t *testing.T) {
+	t.Run("writes states, events and logs", func(t *testing.T) {
 		t.Parallel()
 		var text strings.Builder
 		report.Write(t.Context(), &text, client, "suite")
