@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"daca/k8s/cluster/images/services"
@@ -60,6 +61,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		Fresh:  getenv("CI") == "true",
 		Step:   steps.New(stdout).Step,
 	}
+	given := strings.Join(args, " ")
 	var command string
 	if len(args) > 0 {
 		command = args[0]
@@ -92,7 +94,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout 
 		return kindcluster.Down(ctx, options)
 	}
 	_, _ = fmt.Fprintln(stdout, usage)
-	return fmt.Errorf("unknown command %q with %d arguments", command, len(args))
+	return fmt.Errorf("unknown command: %q", given)
 }
 
 func up(ctx context.Context, options kindcluster.Options, stdout io.Writer) error {

@@ -14,7 +14,7 @@ import (
 // OnDisk, a file with Content, or a symbolic link to Link, whichever is set, and
 // otherwise a directory.
 type File struct {
-	Path    string // absolute; must not lead through a link of the base
+	Path    string // absolute; no symbolic link of the base may be part of it
 	OnDisk  string // path of a file on this machine
 	Content string
 	Link    string

@@ -91,8 +91,8 @@ func (c *Cluster) resume(ctx context.Context, kind *cluster.Provider, image stri
 	return nil
 }
 
-// remove removes the cluster, if there is one, and its kubeconfig. Without an answer
-// of Docker, the kubeconfig tells whether there may be a cluster.
+// remove removes the cluster, if there is one, and its kubeconfig. If Docker does not
+// answer, remove fails only if the kubeconfig shows that there may be a cluster.
 func (o Options) remove(ctx context.Context, progress func(string)) error {
 	kind := o.kind(progress)
 	if err := exec.CommandContext(ctx, "docker", "info").Run(); err != nil {

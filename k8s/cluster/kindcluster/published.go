@@ -29,7 +29,7 @@ func (p published) dapr(ctx context.Context, _ Step) (daprImages, error) {
 	return daprImages{registry: "ghcr.io/dapr", tag: p.pins.DaprVersion(), chart: chart}, err
 }
 
-// redis pulls the image, unless the cache has it, and calls it name.
+// redis pulls the image, unless the cache has it. In the archive it is called name.
 func (p published) redis(ctx context.Context, name string, progress func(string)) (string, error) {
 	archive := filepath.Join(p.cache, strings.NewReplacer("/", "_", ":", "_").Replace(redisPublished)+".tar")
 	if _, err := os.Stat(archive); err == nil {

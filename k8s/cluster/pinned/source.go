@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// SourceDir fetches the source of a pinned module, unless it is there, and
-// returns the directory that has it.
+// SourceDir returns the directory with the source of a pinned module. It fetches
+// the source if need be.
 func (p Pins) SourceDir(ctx context.Context, path string) (string, error) {
 	for _, m := range Modules() {
 		if m.Path != path {
