@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"daca/services/flow/walk"
 )
 
 // readme has the commands that people run to install the charts.
@@ -23,7 +25,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := commandsOf(string(text))
+	commands := walk.Commands(string(text), "shell-session")
 	if len(commands) < 12 {
 		t.Fatalf("%s has %d commands; are its shell-session blocks still found?", readme, len(commands))
 	}
@@ -31,7 +33,7 @@ func TestReadme(t *testing.T) {
 	local := strings.NewReplacer()
 	var replacements []string
 	for _, c := range commands {
-		if forward := regexp.MustCompile(`port-forward (svc/\S+) (\d+):(\d+) &$`).FindStringSubmatch(c.line); forward != nil {
+		if forward := regexp.MustCompile(`port-forward (svc/\S+) (\d+):(\d+) &$`).FindStringSubmatch(c.Line); forward != nil {
 			port, err := strconv.Atoi(forward[3])
 			if err != nil {
 				t.Fatal(err)
@@ -42,61 +44,35 @@ func TestReadme(t *testing.T) {
 			local = strings.NewReplacer(replacements...)
 			continue
 		}
-		t.Logf("$ %s", c.line)
+		t.Logf("$ %s", c.Line)
 		run := func() error {
-			out, err := s.command(t.Context(), "sh", "-c", local.Replace(c.line))
+			out, err := s.command(t.Context(), "sh", "-c", local.Replace(c.Line))
 			got := strings.TrimSpace(out)
 			if err != nil {
 				return fmt.Errorf("%w\n%s", err, got)
 			}
-			if c.want != "" && mask(got) != mask(c.want) {
-				return fmt.Errorf("$ %s\n got %s\nwant %s", c.line, got, c.want)
+			if c.Want != "" && !walk.Same(got, c.Want) {
+				return fmt.Errorf("$ %s\n got %s\nwant %s", c.Line, got, c.Want)
 			}
 			return nil
 		}
-		if strings.HasPrefix(c.line, "curl -s localhost") { // a count may arrive later
+		if strings.HasPrefix(c.Line, "curl -s localhost") { // a count may arrive later
 			s.eventually(run)
 		} else if err := run(); err != nil {
 			t.Fatal(err)
 		}
-		if strings.HasPrefix(c.line, "helm install ") {
+		if strings.HasPrefix(c.Line, "helm install ") {
 			s.settled()
 		}
 	}
 }
 
-// command is a line of a shell session, and the output that is shown below it.
-type command struct{ line, want string }
-
-// commandsOf returns the lines that start with "$ " in the shell-session blocks of
-// a Markdown text.
-func commandsOf(markdown string) []command {
-	var commands []command
-	for _, block := range regexp.MustCompile("(?s)```shell-session\n(.*?)```").FindAllStringSubmatch(markdown, -1) {
-		for line := range strings.Lines(block[1]) {
-			if text, ok := strings.CutPrefix(line, "$ "); ok {
-				commands = append(commands, command{line: strings.TrimSpace(text)})
-			} else {
-				last := &commands[len(commands)-1]
-				last.want = strings.TrimSpace(last.want + "\n" + strings.TrimSpace(line))
-			}
-		}
-	}
-	return commands
-}
-
 // namespaceOf returns the namespace that the first of the commands creates.
-func namespaceOf(t *testing.T, commands []command) string {
+func namespaceOf(t *testing.T, commands []walk.Command) string {
 	t.Helper()
-	name, ok := strings.CutPrefix(commands[0].line, "kubectl create namespace ")
+	name, ok := strings.CutPrefix(commands[0].Line, "kubectl create namespace ")
 	if !ok {
-		t.Fatalf("the first command of %s does not create a namespace: %s", readme, commands[0].line)
+		t.Fatalf("the first command of %s does not create a namespace: %s", readme, commands[0].Line)
 	}
 	return name
-}
-
-// mask replaces times and UUIDs, which are different each time.
-func mask(s string) string {
-	s = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`).ReplaceAllString(s, "TIME")
-	return regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`).ReplaceAllString(s, "UUID")
 }
