@@ -113,15 +113,30 @@ func parseConfig(environ []string) (config, error) {
 	return cfg, errors.Join(errs...)
 }
 
-// checkFree fails at the first port that something else listens on.
+// checkFree fails at the first port on which a program listens.
 func (c config) checkFree(ctx context.Context) error {
 	for _, p := range c.ports() {
 		if err := stack.CheckFree(ctx, p.number); err != nil {
-			return fmt.Errorf("port %d, wanted by %s, is taken (%w); stop what uses it, or set %s to another port",
-				p.number, p.user, err, p.variable)
+			return c.explain(err)
 		}
 	}
 	return nil
+}
+
+// explain says of an error about a port that is taken what can be done about it.
+// It returns other errors as they are.
+func (c config) explain(err error) error {
+	var taken *stack.TakenError
+	if !errors.As(err, &taken) {
+		return err
+	}
+	for _, p := range c.ports() {
+		if p.number == taken.Port {
+			return fmt.Errorf("port %d, wanted by %s, is taken by %s; stop it, or set %s to another port",
+				p.number, p.user, taken.Holder, p.variable)
+		}
+	}
+	return err
 }
 
 // nameVariables turns errors about fields into errors about their variables.

@@ -59,7 +59,7 @@ func (l launcher) launch(ctx context.Context) error {
 		return unlessStopped(ctx, err)
 	}
 	if err := l.start(ctx, daprd, &s); err != nil {
-		return unlessStopped(ctx, err)
+		return unlessStopped(ctx, l.cfg.explain(err))
 	}
 	lost := l.discover(ctx, s)
 	if lost != nil && !errors.Is(lost, context.DeadlineExceeded) {

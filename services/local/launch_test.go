@@ -241,12 +241,34 @@ func TestLaunchRefuses(t *testing.T) {
 		}
 		defer func() { _ = l.Close() }()
 		tr.cfg.DaprGRPC = l.Addr().(*net.TCPAddr).Port
-		want := fmt.Sprintf("port %d, wanted by analytics' sidecar (gRPC), is taken (something answers there); "+
-			"stop what uses it, or set ANALYTICS_DAPR_GRPC_PORT to another port", tr.cfg.DaprGRPC)
+		want := fmt.Sprintf("port %d, wanted by analytics' sidecar (gRPC), is taken by local.test (pid %d); "+
+			"stop it, or set ANALYTICS_DAPR_GRPC_PORT to another port", tr.cfg.DaprGRPC, os.Getpid())
 		if err := tr.launch(t.Context()); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 		tr.noneLeft(t, 0)
+	})
+	t.Run("a port that is taken after it was found free", func(t *testing.T) {
+		t.Parallel()
+		tr := setup(t)
+		tr.build = func(context.Context) error {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", tr.cfg.AnalyticsPort))
+			if err != nil {
+				return err
+			}
+			t.Cleanup(func() { _ = l.Close() })
+			go func() { _ = http.Serve(l, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})) }()
+			return nil
+		}
+		want := fmt.Sprintf("port %d, wanted by the analytics service, is taken by local.test (pid %d); "+
+			"stop it, or set ANALYTICS_PORT to another port", tr.cfg.AnalyticsPort, os.Getpid())
+		if err := tr.launch(t.Context()); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s\n%s", err, want, tr.screen)
+		}
+		if strings.Contains(tr.screen.String(), "Analytics service is ready") {
+			t.Errorf("it took another server for the analytics service:\n%s", tr.screen)
+		}
+		tr.noneLeft(t, 3)
 	})
 	t.Run("a Redis that does not answer", func(t *testing.T) {
 		t.Parallel()

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -20,10 +22,10 @@ const (
 	probeLimit = 200 * time.Millisecond
 )
 
-// FreePorts finds n free ports of the loopback interface and keeps them taken
-// until release is called, which may happen any number of times. Whoever wants
-// to listen on one releases them right before.
-func FreePorts(n int) (ports []int, release func(), err error) {
+// FreePorts finds n free ports of the loopback interface, none of which is among
+// except. It keeps them taken until release is called, which may be called more
+// than once. A program that is to listen on one needs it to be released first.
+func FreePorts(n int, except ...int) (ports []int, release func(), err error) {
 	var held []net.Listener
 	release = sync.OnceFunc(func() {
 		for _, l := range held {
@@ -36,24 +38,42 @@ func FreePorts(n int) (ports []int, release func(), err error) {
 			return nil, nil, fmt.Errorf("finding %d free ports: %d tries were not enough", n, portTries)
 		}
 		port := firstPort + rand.IntN(portCount)
-		if l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", loopback(port)); err == nil {
-			held, ports = append(held, l), append(ports, port)
+		if slices.Contains(except, port) {
+			continue
 		}
+		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", loopback(port))
+		if err != nil {
+			continue
+		}
+		held = append(held, l)
+		ports = append(ports, port)
 	}
 	return ports, release, nil
 }
 
-// CheckFree fails if something listens on the port of the loopback interface.
+// TakenError reports that a program listens on a port.
+type TakenError struct {
+	Port   int
+	Holder string // the program, as far as the system names it
+}
+
+func (e *TakenError) Error() string { return fmt.Sprintf("port %d is taken by %s", e.Port, e.Holder) }
+
+// CheckFree returns a *TakenError if a program listens on the port of the
+// loopback interface, and another error if the port cannot be used.
 func CheckFree(ctx context.Context, port int) error {
 	// Some systems let a second program listen on one address of a port that
-	// another holds on all of them.
+	// another program holds on all of them.
 	dialer := net.Dialer{Timeout: probeLimit}
 	if conn, err := dialer.DialContext(ctx, "tcp", loopback(port)); err == nil {
-		return errors.Join(errors.New("something answers there"), conn.Close())
+		return errors.Join(&TakenError{Port: port, Holder: holder(ctx, port)}, conn.Close())
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &TakenError{Port: port, Holder: holder(ctx, port)}
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("port %d cannot be used: %w", port, err)
 	}
 	return l.Close()
 }

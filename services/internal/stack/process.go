@@ -18,6 +18,7 @@ type Command struct {
 	Args   []string
 	Env    []string
 	Dir    string
+	Ports  []int         // of the loopback interface, which it listens on once it is up
 	Grace  time.Duration // between SIGTERM and SIGKILL; 0 is 10 s
 	Output *Output       // takes what the process prints; nil discards it
 

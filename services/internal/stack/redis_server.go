@@ -31,7 +31,7 @@ func NewRedisServer(dir string, output *Output) (*RedisServer, error) {
 	}
 	return &RedisServer{
 		Process: NewProcess(Command{
-			Name: "redis", Path: path, Dir: dir, Output: output, release: release,
+			Name: "redis", Path: path, Dir: dir, Ports: ports, Output: output, release: release,
 			Args: []string{
 				"--port", strconv.Itoa(ports[0]), "--bind", "127.0.0.1", "--dir", dir,
 				"--appendonly", "yes", "--save", "", "--loglevel", "warning",
@@ -51,18 +51,14 @@ func (r *RedisServer) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisStartTimeout)
 	defer cancel()
-	for {
-		err := Ping(ctx, r.Addr(), "")
-		if err == nil {
-			return nil
+	err := await(ctx, "redis-server", []*Process{r.Process}, func(ctx context.Context) error {
+		if err := Ping(ctx, r.Addr(), ""); err != nil {
+			return err
 		}
-		select {
-		case <-r.Done():
-			return r.Wait()
-		case <-ctx.Done():
-			r.Kill()
-			return fmt.Errorf("waiting for redis-server: %w", err)
-		case <-time.After(pollInterval):
-		}
+		return r.confirm(ctx, r.port)
+	})
+	if err != nil {
+		r.Kill()
 	}
+	return err
 }

@@ -99,10 +99,17 @@ func (s *Stack) service(program, id string, subscribes bool, o ServiceOptions) (
 	}
 	service := &Service{AppID: id, Ports: o.Ports, URL: "http://" + loopback(o.Ports.App)}
 	service.App = s.process(Command{
-		Name: o.Name, Path: filepath.Join(s.opts.Bin, program), Grace: appGrace, release: release,
+		Name:    o.Name,
+		Path:    filepath.Join(s.opts.Bin, program),
+		Ports:   []int{o.Ports.App},
+		Grace:   appGrace,
+		release: release,
 		Env: slices.Concat([]string{
-			"HOST=127.0.0.1", "PORT=" + strconv.Itoa(o.Ports.App), "DAPR_GRPC_PORT=" + strconv.Itoa(o.Ports.DaprGRPC),
-			"LOG_FORMAT=text", "LOG_LEVEL=" + s.opts.LogLevel,
+			"HOST=127.0.0.1",
+			"PORT=" + strconv.Itoa(o.Ports.App),
+			"DAPR_GRPC_PORT=" + strconv.Itoa(o.Ports.DaprGRPC),
+			"LOG_FORMAT=text",
+			"LOG_LEVEL=" + s.opts.LogLevel,
 		}, o.Env),
 	})
 	service.probes = []string{service.URL + "/healthz"}
@@ -121,7 +128,12 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 		resources: of.resources(), logLevel: of.opts.DaprLogLevel, subscribes: subscribes,
 	}
 	s.Sidecar = of.process(Command{
-		Name: o.Name + "-dapr", Path: of.opts.Daprd, Args: append(flags.args(), o.DaprArgs...), Grace: sidecarGrace, release: release,
+		Name:    o.Name + "-dapr",
+		Path:    of.opts.Daprd,
+		Args:    append(flags.args(), o.DaprArgs...),
+		Ports:   []int{o.Ports.DaprHTTP, o.Ports.DaprGRPC, o.Ports.DaprInternal},
+		Grace:   sidecarGrace,
+		release: release,
 		// The sidecars of other machines must not find these.
 		Env: []string{"DAPR_HOST_IP=127.0.0.1"},
 	})
