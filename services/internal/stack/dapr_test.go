@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"daca/services/internal/stack/screen"
 )
 
 // A real sidecar on the embedded Redis: what the suite needs of state and of
@@ -112,7 +114,7 @@ func startSidecar(t *testing.T, deliveries chan<- string) (url string, redis *Em
 			t.Fatal(err)
 		}
 	}
-	out := newScreen()
+	out := screen.New()
 	s, err := New(Options{
 		Daprd: daprd, Components: components, Dir: t.TempDir(), RedisAddr: redis.Addr(),
 		Suffix: fmt.Sprintf("%d-embedded", os.Getpid()), Env: BaseEnv(os.Environ()), Output: NewOutput(out, false),

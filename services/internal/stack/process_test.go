@@ -1,66 +1,31 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"daca/services/internal/stack/screen"
 )
-
-// screen is a writer whose content tests wait for.
-type screen struct {
-	mu      sync.Mutex
-	content bytes.Buffer
-	changed chan struct{}
-}
-
-func newScreen() *screen { return &screen{changed: make(chan struct{}, 1)} }
-
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
-	return s.content.Write(p)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.content.String()
-}
-
-func (s *screen) waitFor(t *testing.T, text string) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for !strings.Contains(s.String(), text) {
-		select {
-		case <-s.changed:
-		case <-deadline:
-			t.Fatalf("%q did not appear in:\n%s", text, s)
-		}
-	}
-}
 
 // start runs a shell script as a process named "part" and waits for its first
 // line, which every script ends its preparations with.
-func start(t *testing.T, script string, grace time.Duration) (*Process, *screen) {
+func start(t *testing.T, script string, grace time.Duration) (*Process, *screen.Screen) {
 	t.Helper()
-	out := newScreen()
-	p := NewProcess(Command{Name: "part", Path: "/bin/sh", Args: []string{"-c", script}, Grace: grace, Output: NewOutput(out, false)})
+	out := screen.New()
+	p := NewProcess(Command{
+		Name: "part", Path: "/bin/sh", Args: []string{"-c", script}, Grace: grace, Output: NewOutput(out, false),
+	})
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	out.waitFor(t, "\n")
+	out.Expect(t, "\n")
 	return p, out
 }
 
@@ -141,11 +106,12 @@ func TestProcess(t *testing.T) {
 			}
 		}
 	})
-	t.Run("tells how it died and its last lines", func(t *testing.T) {
+	t.Run("returns how it died and its last lines", func(t *testing.T) {
 		t.Parallel()
 		p, _ := start(t, `seq 20; echo "no such database" >&2; exit 3`, 0)
 		err := p.Wait()
-		if err == nil || !strings.HasPrefix(err.Error(), "part exited with status 3; its last lines:\n    10\n") || !strings.HasSuffix(err.Error(), "\n    no such database") {
+		if err == nil || !strings.HasPrefix(err.Error(), "part exited with status 3; its last lines:\n    10\n") ||
+			!strings.HasSuffix(err.Error(), "\n    no such database") {
 			t.Errorf("got %v", err)
 		}
 		p, _ = start(t, `echo up; exec sleep 1000`, 0)
