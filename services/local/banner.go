@@ -8,8 +8,9 @@ import (
 )
 
 // banner says what runs where and what to try first.
-func (c config) banner(took time.Duration) string {
-	chat, analytics := fmt.Sprintf("http://localhost:%d", c.ChatPort), fmt.Sprintf("http://localhost:%d", c.AnalyticsPort)
+func (c *config) banner(took time.Duration) string {
+	chat := fmt.Sprintf("http://localhost:%d", c.ChatPort)
+	analytics := fmt.Sprintf("http://localhost:%d", c.AnalyticsPort)
 	return fmt.Sprintf(`
 ----------------------------------------------------------------------
 The suite is up, after %.1f seconds.
@@ -32,7 +33,7 @@ Ctrl-C stops everything.
 }
 
 // modelName describes the model without any secret.
-func (c config) modelName() string {
+func (c *config) modelName() string {
 	switch {
 	case c.offline():
 		return "offline, with canned answers; set OPENAI_API_KEY for a real one"
@@ -49,20 +50,20 @@ func (c config) modelName() string {
 	}
 }
 
-func (c config) redisName() string {
+func (c *config) redisName() string {
 	if c.RedisHost != "" {
 		return c.RedisHost
 	}
-	return "embedded, forgets everything at the end; set REDIS_HOST for one that stays"
+	return "embedded, forgets everything at the end; set REDIS_HOST for one that keeps it"
 }
 
 // noDiscovery explains why chat does not know any counts.
 func noDiscovery(err error) string {
 	return fmt.Sprintf(`WARNING: the sidecars cannot find each other, so chat answers without
 knowing how many messages a user has sent. Messages are counted nevertheless.
-Sidecars look for each other by multicast DNS (UDP port 5353), which a VPN, a
-firewall or a machine without any network can stop. Switch the VPN off, allow
-daprd to use multicast, or join a network, then start again.
+Sidecars look for each other by multicast DNS (UDP port 5353). A VPN or a
+firewall may stop that, and so does a machine without any network. Switch the
+VPN off, allow daprd to use multicast, or join a network, then start again.
   (%v)
 `, err)
 }

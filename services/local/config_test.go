@@ -10,7 +10,7 @@ func TestParseConfig(t *testing.T) {
 	t.Run("has defaults for everything", func(t *testing.T) {
 		t.Parallel()
 		cfg, err := parseConfig(nil)
-		if err != nil || cfg.ChatPort != 8000 || cfg.DaprInternal != 50004 || !cfg.offline() {
+		if err != nil || cfg.ChatPort != 8000 || cfg.AnalyticsDaprHTTP != 3501 || !cfg.offline() {
 			t.Errorf("got %+v, %v", cfg, err)
 		}
 	})
@@ -18,11 +18,12 @@ func TestParseConfig(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		"what is no number":      {[]string{"CHAT_PORT=web"}, "CHAT_PORT: "},
-		"what is no port":        {[]string{"MODEL_PORT=70000"}, "MODEL_PORT: 70000 is not a port"},
+		"what is no number":      {[]string{"CHAT_PORT=web"}, "CHAT_PORT is not of type int"},
+		"what is no port":        {[]string{"MODEL_PORT=70000"}, "MODEL_PORT must be a port from 1 to 65535"},
+		"0 for a port to type":   {[]string{"CHAT_PORT=0"}, "CHAT_PORT must be a port from 1 to 65535"},
 		"one port for two":       {[]string{"ANALYTICS_PORT=8000"}, "CHAT_PORT and ANALYTICS_PORT are both 8000"},
-		"a Redis without a port": {[]string{"REDIS_HOST=localhost"}, "REDIS_HOST: "},
-		"what is no URL":         {[]string{"OPENAI_BASE_URL=secret"}, "OPENAI_BASE_URL: "},
+		"a Redis without a port": {[]string{"REDIS_HOST=localhost"}, "REDIS_HOST must be host:port"},
+		"what is no URL":         {[]string{"OPENAI_BASE_URL=secret"}, "OPENAI_BASE_URL must be a URL"},
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
 			t.Parallel()
@@ -39,8 +40,10 @@ func TestModelName(t *testing.T) {
 	for want, environ := range map[string][]string{
 		"offline, with canned answers; set OPENAI_API_KEY for a real one": nil,
 		"the default model of OpenAI":                                     {"OPENAI_API_KEY=sk"},
-		"m1 at localhost:11434":                                           {"OPENAI_BASE_URL=http://user:secret@localhost:11434/v1", "OPENAI_MODEL=m1"},
 		"the default model of Gemini":                                     {"GEMINI_API_KEY=g"},
+		"m1 at localhost:11434": {
+			"OPENAI_BASE_URL=http://user:secret@localhost:11434/v1", "OPENAI_MODEL=m1",
+		},
 	} {
 		cfg, err := parseConfig(environ)
 		if err != nil || cfg.modelName() != want {

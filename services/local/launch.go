@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"daca/services/internal/stack"
 	"daca/services/local/steps"
@@ -18,34 +15,37 @@ import (
 
 const readyTimeout = time.Minute
 
-// launcher starts the suite from a configuration and from programs that it
-// looks for or builds first.
+// launcher starts all parts as the configuration says, with programs that it
+// finds or builds first.
 type launcher struct {
 	cfg        config
 	environ    []string
 	term       *steps.Terminal
-	components string
-	bin        string
-	daprd      func(ctx context.Context, progress func(string)) (string, error)
-	build      func(ctx context.Context) error
-	discovery  time.Duration // for the sidecars to find each other
+	components string                                                           // directory of the Dapr resources
+	bin        string                                                           // directory of the services' programs
+	daprd      func(ctx context.Context, progress func(string)) (string, error) // finds or builds daprd
+	build      func(ctx context.Context) error                                  // builds the services into bin
+	discovery  time.Duration                                                    // how long sidecars get to find each other
 }
 
-// suite is what runs.
-type suite struct {
-	stack           *stack.Stack
-	redis           *stack.EmbeddedRedis // nil when REDIS_HOST names another
-	chat, analytics *stack.Service
+// running is what has been started so far. A part that is not yet made is nil.
+type running struct {
+	redis     *stack.EmbeddedRedis // always nil when REDIS_HOST names another Redis
+	stack     *stack.Stack
+	analytics *stack.Service
+	chat      *stack.Service
 }
 
-// launch starts everything, tells how to use it, and stops it in order when ctx
+// launch starts everything, prints how to use it, and stops it in order when ctx
 // ends. It fails when a part cannot be started, or ends by itself.
-func (l launcher) launch(ctx context.Context) error {
+func (l *launcher) launch(ctx context.Context) error {
 	begin := time.Now()
-	var s suite
-	defer l.stop(ctx, &s)
+	var parts running
+	defer l.stop(ctx, &parts)
 	l.term.Print("Starting the suite on this machine.\n")
-	err := l.term.Step(ctx, "Ports are free", func(ctx context.Context, _ func(string)) error { return l.cfg.checkFree(ctx) })
+	err := l.term.Step(ctx, "Ports are free", func(ctx context.Context, _ func(string)) error {
+		return l.cfg.choosePorts(ctx)
+	})
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
@@ -58,10 +58,10 @@ func (l launcher) launch(ctx context.Context) error {
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	if err := l.start(ctx, daprd, &s); err != nil {
+	if err := l.start(ctx, daprd, &parts); err != nil {
 		return unlessStopped(ctx, l.cfg.explain(err))
 	}
-	lost := l.discover(ctx, s)
+	lost := l.discover(ctx, parts)
 	if lost != nil && !errors.Is(lost, context.DeadlineExceeded) {
 		return unlessStopped(ctx, lost)
 	}
@@ -69,7 +69,7 @@ func (l launcher) launch(ctx context.Context) error {
 	if lost != nil {
 		l.term.Print(noDiscovery(lost))
 	}
-	return s.stack.Watch(ctx)
+	return parts.stack.Watch(ctx)
 }
 
 // unlessStopped returns nil in place of an error that is only a consequence of
@@ -81,89 +81,73 @@ func unlessStopped(ctx context.Context, err error) error {
 	return nil
 }
 
-// lock makes sure that no other launcher uses the directory.
-func (l launcher) lock() (unlock func(), err error) {
-	if err := os.MkdirAll(l.cfg.Dir, 0o755); err != nil {
-		return nil, fmt.Errorf("DACA_DIR: %w", err)
-	}
-	lock := flock.New(filepath.Join(l.cfg.Dir, "lock"))
-	locked, err := lock.TryLock()
+// start starts the parts one after the other. Even when it fails, it leaves in
+// parts what has to be stopped.
+func (l *launcher) start(ctx context.Context, daprd string, parts *running) error {
+	redisAddr, err := l.startRedis(ctx, parts)
 	if err != nil {
-		return nil, fmt.Errorf("DACA_DIR: locking the directory: %w", err)
-	}
-	if !locked {
-		return nil, fmt.Errorf("another suite runs with the directory %s; stop it, or set DACA_DIR to another directory", l.cfg.Dir)
-	}
-	return func() { _ = lock.Unlock() }, nil
-}
-
-// sidecarProgram finds daprd or builds it.
-func (l launcher) sidecarProgram(ctx context.Context) (daprd string, err error) {
-	err = l.term.Step(ctx, "Sidecar program (daprd) is there", func(ctx context.Context, progress func(string)) error {
-		daprd, err = l.daprd(ctx, progress)
 		return err
-	})
-	return daprd, err
-}
-
-// programs has the sidecar's program, and builds the services.
-func (l launcher) programs(ctx context.Context) (daprd string, err error) {
-	daprd, err = l.sidecarProgram(ctx)
-	if err != nil {
-		return "", err
 	}
-	return daprd, l.term.Step(ctx, "Services are built", func(ctx context.Context, progress func(string)) error {
-		progress("building the services")
-		return l.build(ctx)
-	})
-}
-
-// start starts the parts one after the other, and leaves in s what has to be
-// stopped, also when it fails.
-func (l launcher) start(ctx context.Context, daprd string, s *suite) error {
-	addr := l.cfg.RedisHost
-	if addr == "" {
-		s.redis = stack.NewEmbeddedRedis()
-		if err := s.redis.Start(ctx); err != nil {
-			return err
-		}
-		addr = s.redis.Addr()
-	} else if err := stack.Ping(ctx, addr, l.cfg.RedisPassword); err != nil {
-		return fmt.Errorf("REDIS_HOST or REDIS_PASSWORD: %w", err)
-	}
-	var err error
-	s.stack, err = stack.New(stack.Options{
-		Daprd: daprd, Bin: l.bin, Components: l.components, Dir: l.cfg.Dir,
-		RedisAddr: addr, RedisPassword: l.cfg.RedisPassword,
-		Env: stack.BaseEnv(l.environ), LogLevel: l.cfg.LogLevel, DaprLogLevel: l.cfg.DaprLogLevel,
-		Output: stack.NewOutput(l.term, l.term.Interactive() && l.cfg.NoColour == ""),
+	parts.stack, err = stack.New(stack.Options{
+		Daprd:         daprd,
+		Bin:           l.bin,
+		Components:    l.components,
+		Dir:           l.cfg.Dir,
+		RedisAddr:     redisAddr,
+		RedisPassword: l.cfg.RedisPassword,
+		Env:           stack.BaseEnv(l.environ),
+		LogLevel:      l.cfg.LogLevel,
+		DaprLogLevel:  l.cfg.DaprLogLevel,
+		Output:        stack.NewOutput(l.term, l.term.Interactive() && l.cfg.NoColour == ""),
 	})
 	if err != nil {
 		return err
 	}
 	if l.cfg.offline() {
-		model, err := s.stack.Model(stack.ServiceOptions{Ports: stack.Ports{App: l.cfg.ModelPort}})
+		model, err := parts.stack.Model(stack.ServiceOptions{Ports: stack.Ports{App: l.cfg.ModelPort}})
 		if err := l.up(ctx, "Offline model is up", model, err); err != nil {
 			return err
 		}
 	}
-	s.analytics, err = s.stack.Analytics(stack.ServiceOptions{Ports: stack.Ports{
-		App: l.cfg.AnalyticsPort, DaprHTTP: l.cfg.DaprHTTP, DaprGRPC: l.cfg.DaprGRPC, DaprInternal: l.cfg.DaprInternal,
+	parts.analytics, err = parts.stack.Analytics(stack.ServiceOptions{Ports: stack.Ports{
+		App:          l.cfg.AnalyticsPort,
+		DaprHTTP:     l.cfg.AnalyticsDaprHTTP,
+		DaprGRPC:     l.cfg.AnalyticsDaprGRPC,
+		DaprInternal: l.cfg.AnalyticsDaprInternal,
 	}})
-	if err := l.up(ctx, "Analytics service is ready", s.analytics, err); err != nil {
+	if err := l.up(ctx, "Analytics service is ready", parts.analytics, err); err != nil {
 		return err
 	}
-	s.chat, err = s.stack.Chat(stack.ServiceOptions{Env: l.cfg.modelEnv(), Ports: stack.Ports{
-		App: l.cfg.ChatPort, DaprHTTP: l.cfg.ChatDaprHTTP, DaprGRPC: l.cfg.ChatDaprGRPC, DaprInternal: l.cfg.ChatDaprInternal,
+	parts.chat, err = parts.stack.Chat(stack.ServiceOptions{Env: l.cfg.modelEnv(), Ports: stack.Ports{
+		App:          l.cfg.ChatPort,
+		DaprHTTP:     l.cfg.ChatDaprHTTP,
+		DaprGRPC:     l.cfg.ChatDaprGRPC,
+		DaprInternal: l.cfg.ChatDaprInternal,
 	}})
-	return l.up(ctx, "Chat service is ready", s.chat, err)
+	return l.up(ctx, "Chat service is ready", parts.chat, err)
 }
 
-// up starts a service and waits until it is ready. An error from making the
-// service is returned as it is.
-func (l launcher) up(ctx context.Context, done string, service *stack.Service, err error) error {
-	if err != nil {
-		return err
+// startRedis starts the embedded Redis, or pings the configured one, and returns
+// its address.
+func (l *launcher) startRedis(ctx context.Context, parts *running) (addr string, err error) {
+	if l.cfg.RedisHost != "" {
+		if err := stack.Ping(ctx, l.cfg.RedisHost, l.cfg.RedisPassword); err != nil {
+			return "", fmt.Errorf("REDIS_HOST or REDIS_PASSWORD: %w", err)
+		}
+		return l.cfg.RedisHost, nil
+	}
+	parts.redis = stack.NewEmbeddedRedis()
+	if err := parts.redis.Start(ctx); err != nil {
+		return "", err
+	}
+	return parts.redis.Addr(), nil
+}
+
+// up starts a service and waits until it is ready. It returns madeErr, the error
+// of making the service, as it is.
+func (l *launcher) up(ctx context.Context, done string, service *stack.Service, madeErr error) error {
+	if madeErr != nil {
+		return madeErr
 	}
 	return l.term.Step(ctx, done, func(ctx context.Context, progress func(string)) error {
 		progress("starting " + service.App.Name())
@@ -180,31 +164,32 @@ func (l launcher) up(ctx context.Context, done string, service *stack.Service, e
 }
 
 // discover asks for analytics through chat's sidecar. It fails with
-// context.DeadlineExceeded if the two do not find each other.
-func (l launcher) discover(ctx context.Context, s suite) error {
+// context.DeadlineExceeded if the two sidecars do not find each other.
+func (l *launcher) discover(ctx context.Context, parts running) error {
 	return l.term.Step(ctx, "Sidecars find each other", func(ctx context.Context, progress func(string)) error {
 		progress("waiting until the sidecars find each other")
 		ctx, cancel := context.WithTimeout(ctx, l.discovery)
 		defer cancel()
-		return stack.WaitReady(ctx, s.chat.DaprURL+"/v1.0/invoke/"+s.analytics.AppID+"/method/healthz", s.chat.Sidecar, s.analytics.Sidecar)
+		return stack.WaitReady(ctx, parts.chat.InvokeURL(parts.analytics, "healthz"),
+			parts.chat.Sidecar, parts.analytics.Sidecar)
 	})
 }
 
 // stop stops what was started, in order. A Ctrl-C while it waits kills the rest.
-func (l launcher) stop(ctx context.Context, s *suite) {
-	if s.stack == nil && ctx.Err() != nil {
+func (l *launcher) stop(ctx context.Context, parts *running) {
+	if parts.stack == nil && ctx.Err() != nil {
 		l.term.Print("Stopped.")
 	}
 	impatient, done := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer done()
-	if s.stack != nil {
+	if parts.stack != nil {
 		l.term.Print("\nStopping; Ctrl-C again stops at once.")
-		if err := s.stack.Close(impatient); err != nil {
+		if err := parts.stack.Close(impatient); err != nil {
 			l.term.Print("Not stopped in good order: " + err.Error())
 		}
 		l.term.Print("Everything is stopped.")
 	}
-	if s.redis != nil {
-		_ = s.redis.Stop(impatient)
+	if parts.redis != nil {
+		_ = parts.redis.Stop(impatient)
 	}
 }

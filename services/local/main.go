@@ -1,7 +1,7 @@
 // Command local runs the whole suite on this machine, without containers and
 // without a cluster, until Ctrl-C: `make run`. The first time it builds the
 // Dapr sidecar, which takes minutes; after that it starts in seconds.
-// `local prepare` does only that.
+// `local prepare` only builds the sidecar.
 package main
 
 import (
@@ -22,8 +22,9 @@ import (
 )
 
 func main() {
-	// A closed terminal or a broken pipe must not leave the suite behind.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	// A closed terminal or a broken pipe must not leave programs behind.
+	ctx, stop := signal.NotifyContext(context.Background(),
+		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
 	stop()
 	if err != nil {
@@ -32,9 +33,9 @@ func main() {
 	}
 }
 
-// run starts the suite and returns when it has stopped: nil after ctx has
-// ended, else why it could not start or go on. With the argument "prepare" it
-// only makes sure that there is a daprd.
+// run starts the suite and returns when it has stopped. The error is nil after
+// ctx has ended, and otherwise says why the suite could not start or go on. With
+// the argument "prepare" it only makes sure that there is a daprd.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if len(args) > 0 && !slices.Equal(args, []string{"prepare"}) {
 		return errors.New("usage: local [prepare]; without prepare it runs the suite")

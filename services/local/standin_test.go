@@ -16,8 +16,8 @@ import (
 	"daca/services/internal/contract"
 )
 
-// TestMain lets the test program stand in for the programs of the suite, when
-// it is called by the name of one.
+// TestMain lets the test program stand in for the programs that the launcher
+// starts, when it is called by the name of one.
 func TestMain(m *testing.M) {
 	name := filepath.Base(os.Args[0])
 	if slices.Contains([]string{"chat", "analytics", "model", "daprd"}, name) {
@@ -30,8 +30,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// standIn says its pid and serves just what the launcher asks for. GET /die
-// ends it, and so does SIGTERM. With STANDIN_LOST chat's sidecar finds no other.
+// standIn prints its process id and serves just what the launcher asks for. GET
+// /die ends it, and so does SIGTERM. With STANDIN_LOST in the environment, chat's
+// sidecar finds no other sidecar.
 func standIn(name string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

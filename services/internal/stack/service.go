@@ -141,8 +141,14 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 	s.probes = []string{s.URL + "/readyz", s.DaprURL + "/v1.0/healthz"}
 	if subscribes {
 		// Works from when the sidecar has found the app healthy and delivers to it.
-		s.probes = append(s.probes, s.DaprURL+"/v1.0/invoke/"+s.AppID+"/method/healthz")
+		s.probes = append(s.probes, s.InvokeURL(s, "healthz"))
 	}
+}
+
+// InvokeURL returns where the sidecar of s takes requests for the path, without a
+// slash at the start, of another service.
+func (s *Service) InvokeURL(other *Service, path string) string {
+	return s.DaprURL + "/v1.0/invoke/" + other.AppID + "/method/" + path
 }
 
 // Start starts the sidecar, waits until it has its components, and starts the
