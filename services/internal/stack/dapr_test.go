@@ -16,8 +16,8 @@ import (
 	"daca/services/internal/stack/screen"
 )
 
-// A real sidecar on the embedded Redis: what the suite needs of state and of
-// pub/sub works there as on a Redis.
+// TestEmbeddedRedisBehindDapr holds that the embedded Redis can do what a real
+// sidecar needs for the state and the pub/sub of the services.
 func TestEmbeddedRedisBehindDapr(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -28,7 +28,8 @@ func TestEmbeddedRedisBehindDapr(t *testing.T) {
 
 	t.Run("first-write refuses a stale ETag", func(t *testing.T) {
 		save := func(etag, value string) int {
-			body := fmt.Sprintf(`[{"key":"alice","value":%s,"etag":%q,"options":{"concurrency":"first-write"}}]`, value, etag)
+			const format = `[{"key":"alice","value":%s,"etag":%q,"options":{"concurrency":"first-write"}}]`
+			body := fmt.Sprintf(format, value, etag)
 			status, _, _ := call(t, http.MethodPost, url+"/v1.0/state/statestore", body)
 			return status
 		}
@@ -63,24 +64,28 @@ func TestEmbeddedRedisBehindDapr(t *testing.T) {
 			}
 		}
 	})
-	t.Run("events go on after Redis was away", func(t *testing.T) {
+	t.Run("events are delivered again after Redis was away", func(t *testing.T) {
 		if err := redis.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if status, _, _ := call(t, http.MethodGet, url+"/v1.0/state/statestore/alice", ""); status != http.StatusInternalServerError {
+		status, _, _ := call(t, http.MethodGet, url+"/v1.0/state/statestore/alice", "")
+		if status != http.StatusInternalServerError {
 			t.Errorf("reading without Redis: %d", status)
 		}
 		if err := redis.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		for deadline := time.Now().Add(30 * time.Second); ; {
-			status, _, _ := call(t, http.MethodPost, url+"/v1.0/publish/pubsub/messages", `{"n":2}`)
-			if status == http.StatusNoContent {
-				break
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		err := await(ctx, "the sidecar to publish", nil, func(context.Context) error {
+			status, _, body := call(t, http.MethodPost, url+"/v1.0/publish/pubsub/messages", `{"n":2}`)
+			if status != http.StatusNoContent {
+				return fmt.Errorf("%d %s", status, body)
 			}
-			if time.Now().After(deadline) {
-				t.Fatalf("publish after the restart: %d", status)
-			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 		for {
 			select {
@@ -95,7 +100,7 @@ func TestEmbeddedRedisBehindDapr(t *testing.T) {
 	})
 }
 
-// startSidecar starts the sidecar of an analytics service that is this test. It
+// startSidecar starts a sidecar whose analytics service is this test. The service
 // refuses the first delivery.
 func startSidecar(t *testing.T, deliveries chan<- string) (url string, redis *EmbeddedRedis) {
 	t.Helper()
@@ -116,8 +121,13 @@ func startSidecar(t *testing.T, deliveries chan<- string) (url string, redis *Em
 	}
 	out := screen.New()
 	s, err := New(Options{
-		Daprd: daprd, Components: components, Dir: t.TempDir(), RedisAddr: redis.Addr(),
-		Suffix: fmt.Sprintf("%d-embedded", os.Getpid()), Env: BaseEnv(os.Environ()), Output: NewOutput(out, false),
+		Daprd:      daprd,
+		Components: components,
+		Dir:        t.TempDir(),
+		RedisAddr:  redis.Addr(),
+		Suffix:     fmt.Sprintf("%d-embedded", os.Getpid()),
+		Env:        BaseEnv(os.Environ()),
+		Output:     NewOutput(out, false),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -19,27 +19,31 @@ const versionTimeout = 20 * time.Second
 // DaprdSource says where a sidecar's program may come from.
 type DaprdSource struct {
 	Module   string // directory of the module that pins the version, and builds it
-	Override string // a program to use whatever its version
+	Override string // a program to use, whatever its version is
 	Path     string // directories of installed programs, as in the variable PATH
 	Home     string // has .dapr/bin if the Dapr CLI installed one
 	Cache    string // directory for the program that was built
 	Go       string // the go command
 }
 
-// Daprd returns the path of the sidecar's program at the version that the module
-// in services/internal/stack/daprd of the repository at root pins. The variable
-// DAPRD_PATH names one to be used whatever its version. Otherwise Daprd takes an
-// installed one of that version, or one that it built before. Failing that, it
-// builds one, which takes minutes; progress receives what is going on.
+// Daprd returns the path of the sidecar's program at the version that is pinned in
+// services/internal/stack/daprd of the repository at root. It takes an installed
+// one of that version, or one that it built before. If there is none, it builds
+// one, which takes minutes and is reported to progress. The variable DAPRD_PATH
+// names a program to use instead, whatever its version is.
 func Daprd(ctx context.Context, root string, progress func(string)) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", fmt.Errorf("looking for daprd: %w", err)
 	}
-	home, _ := os.UserHomeDir() // without one, there is none to look in
+	home, _ := os.UserHomeDir() // without a home there is nothing to look for in it
 	return DaprdSource{
-		Module: filepath.Join(root, "services", "internal", "stack", "daprd"), Override: os.Getenv("DAPRD_PATH"),
-		Path: os.Getenv("PATH"), Home: home, Cache: filepath.Join(cache, "daca"), Go: "go",
+		Module:   filepath.Join(root, "services", "internal", "stack", "daprd"),
+		Override: os.Getenv("DAPRD_PATH"),
+		Path:     os.Getenv("PATH"),
+		Home:     home,
+		Cache:    filepath.Join(cache, "daca"),
+		Go:       "go",
 	}.Find(ctx, progress)
 }
 

@@ -19,8 +19,8 @@ import (
 // lockInterval is how often a process that waits tries again.
 const lockInterval = 500 * time.Millisecond
 
-// build compiles daprd to the path. Builds of several processes take turns, and
-// the program appears whole or not at all.
+// build compiles daprd to the path, unless another process has just done so. Builds
+// of several processes take turns. A build that fails leaves no program at the path.
 func (s DaprdSource) build(ctx context.Context, version, path string, progress func(string)) error {
 	failed := func(err error) error { return fmt.Errorf("building daprd %s: %w", version, err) }
 	goTool, err := exec.LookPath(s.Go)
@@ -66,7 +66,7 @@ func (s DaprdSource) build(ctx context.Context, version, path string, progress f
 }
 
 // buildOutput runs a `go build -v`, reports how far it is, and returns the last
-// lines that are not mere progress.
+// lines that are not about progress.
 func buildOutput(cmd *exec.Cmd, version string, progress func(string)) ([]string, error) {
 	reader, writer := io.Pipe()
 	cmd.Stdout, cmd.Stderr = writer, writer
@@ -102,8 +102,8 @@ func buildOutput(cmd *exec.Cmd, version string, progress func(string)) ([]string
 	return last.lines(), err
 }
 
-// runLocked runs a command that has ownGroup. Linux ties the death signal to
-// the thread that forks, so that thread has to stay.
+// runLocked runs a command that has the attributes of ownGroup. Linux sends their
+// death signal when the thread that forked ends, so that thread has to stay.
 func runLocked(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -16,8 +16,11 @@ func setupDaprd(t *testing.T) DaprdSource {
 	t.Helper()
 	dir := t.TempDir()
 	s := DaprdSource{
-		Module: filepath.Join(dir, "module"), Path: filepath.Join(dir, "path"),
-		Home: filepath.Join(dir, "home"), Cache: filepath.Join(dir, "cache"), Go: filepath.Join(dir, "go"),
+		Module: filepath.Join(dir, "module"),
+		Path:   filepath.Join(dir, "path"),
+		Home:   filepath.Join(dir, "home"),
+		Cache:  filepath.Join(dir, "cache"),
+		Go:     filepath.Join(dir, "go"),
 	}
 	write(t, filepath.Join(s.Module, "go.mod"), "module m\n\nrequire (\n\tgithub.com/dapr/dapr v1.2.3 // indirect\n)\n")
 	write(t, filepath.Join(s.Module, "go.sum"), "")
@@ -50,7 +53,7 @@ func silent(string) {}
 
 func TestDaprdLookup(t *testing.T) {
 	t.Parallel()
-	t.Run("takes DAPRD_PATH whatever its version", func(t *testing.T) {
+	t.Run("takes the program of DAPRD_PATH, whatever its version is", func(t *testing.T) {
 		t.Parallel()
 		s := setupDaprd(t)
 		s.Override = filepath.Join(t.TempDir(), "mine")
@@ -62,7 +65,7 @@ func TestDaprdLookup(t *testing.T) {
 			t.Errorf("got %q, %v", got, err)
 		}
 	})
-	t.Run("takes an installed one of the pinned version only", func(t *testing.T) {
+	t.Run("takes an installed program only if it has the pinned version", func(t *testing.T) {
 		t.Parallel()
 		s := setupDaprd(t)
 		fakeDaprd(t, filepath.Join(s.Path, "daprd"), "1.2.2")
@@ -72,7 +75,7 @@ func TestDaprdLookup(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", got, err, want)
 		}
 	})
-	t.Run("builds once for several at a time and keeps it", func(t *testing.T) {
+	t.Run("builds once for several callers and keeps the program", func(t *testing.T) {
 		t.Parallel()
 		s := setupDaprd(t)
 		var finding sync.WaitGroup
@@ -90,7 +93,7 @@ func TestDaprdLookup(t *testing.T) {
 			t.Errorf("builds: %q, %v", builds, err)
 		}
 	})
-	t.Run("builds anew when the module changes", func(t *testing.T) {
+	t.Run("builds again when the module changes", func(t *testing.T) {
 		t.Parallel()
 		s := setupDaprd(t)
 		first, err := s.Find(t.Context(), silent)
@@ -117,7 +120,8 @@ func TestDaprdLookup(t *testing.T) {
 		s := setupDaprd(t)
 		write(t, s.Go, "#!/bin/sh\necho example.com/m\necho 'x.go:1: syntax error'\nexit 1\n")
 		_, err := s.Find(t.Context(), silent)
-		if err == nil || !strings.HasPrefix(err.Error(), "building daprd 1.2.3: ") || !strings.HasSuffix(err.Error(), "\n    x.go:1: syntax error") {
+		if err == nil || !strings.HasPrefix(err.Error(), "building daprd 1.2.3: ") ||
+			!strings.HasSuffix(err.Error(), "\n    x.go:1: syntax error") {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -14,8 +14,8 @@ const (
 	tailLines = 12
 )
 
-// Output writes the lines of several processes to one writer, each line whole
-// and behind the name of its process. Nil discards all.
+// Output writes the lines of several processes to one writer, each line in one piece
+// and with the name of its process in front. A nil Output discards them.
 type Output struct {
 	colour bool
 
@@ -24,8 +24,8 @@ type Output struct {
 	names []string
 }
 
-// NewOutput returns an Output to w, which needs no lock of its own. With colour
-// each name has a terminal colour.
+// NewOutput returns an Output to w, on which it makes one call at a time. If colour
+// is set, each name has a terminal colour.
 func NewOutput(w io.Writer, colour bool) *Output {
 	return &Output{w: w, colour: colour}
 }
@@ -50,7 +50,7 @@ func (o *Output) lines(name string, t *tail) *lineWriter {
 	return &lineWriter{output: o, name: name, tail: t}
 }
 
-// lineWriter cuts what it is given into lines.
+// lineWriter splits into lines what a process prints.
 type lineWriter struct {
 	output *Output
 	name   string

@@ -22,13 +22,12 @@ type Command struct {
 	Grace  time.Duration // between SIGTERM and SIGKILL; 0 is 10 s
 	Output *Output       // takes what the process prints; nil discards it
 
-	release func() // gives up what was held for the process, before each start
+	release func() // called before each start; gives up the ports that are held for it
 }
 
-// Process is a program that can be started, stopped and started again. It leads
-// a process group of its own, so that a Ctrl-C in the terminal does not reach
-// it and its own children end with it. On Linux the kernel kills it when this
-// process dies.
+// Process is a program that can be started, stopped and started again. It leads a
+// process group of its own: a Ctrl-C in the terminal does not reach it, and its
+// children end with it. On Linux the kernel kills it when this process dies.
 type Process struct {
 	command Command
 	mu      sync.Mutex
@@ -43,8 +42,8 @@ func NewProcess(command Command) *Process {
 	return &Process{command: command}
 }
 
-// Start starts the process. It fails if the program cannot be run, or runs
-// already. The process outlives ctx: only Stop and Kill end it.
+// Start starts the process. It fails if the program cannot be run, or if the process
+// is already running. The process outlives ctx: only Stop and Kill end it.
 func (p *Process) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,9 +63,9 @@ func (p *Process) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop sends SIGTERM to the process and its children, and SIGKILL when the
-// grace period or ctx ends first, which is an error. When Stop returns, the
-// process has ended. Stopping what does not run is no error.
+// Stop sends SIGTERM to the process and its children, and waits for the end of the
+// process. If the grace period or ctx ends first, it sends SIGKILL and returns an
+// error. It returns nil if the process does not run.
 func (p *Process) Stop(ctx context.Context) error {
 	r := p.last()
 	if r == nil || r.ended() {
@@ -112,8 +111,8 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// Done is closed when the process has ended. It is nil before the first Start,
-// and another one after each.
+// Done returns a channel that is closed when the process has ended. It is nil before
+// the first Start, and each Start makes a new one.
 func (p *Process) Done() <-chan struct{} {
 	if r := p.last(); r != nil {
 		return r.done
@@ -132,10 +131,11 @@ func (p *Process) Wait() error {
 	return r.err
 }
 
-// Name is the name given by the command.
+// Name returns the name from the command.
 func (p *Process) Name() string { return p.command.Name }
 
-// Pid is the id of the process and of its group; 0 before the first Start.
+// Pid returns the id of the process, which is also that of its group; 0 before the
+// first Start.
 func (p *Process) Pid() int {
 	if r := p.last(); r != nil {
 		return r.pid

@@ -19,8 +19,8 @@ type Redis interface {
 
 const pingTimeout = 3 * time.Second
 
-// Ping asks the Redis at addr whether it answers and takes the password, which
-// may be empty.
+// Ping returns an error unless the Redis at addr answers and accepts the password.
+// An empty password is not sent.
 func Ping(ctx context.Context, addr, password string) error {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
@@ -35,7 +35,7 @@ func Ping(ctx context.Context, addr, password string) error {
 	answers := bufio.NewReader(conn)
 	if password != "" {
 		if err := command(conn, answers, "AUTH", password); err != nil {
-			return fmt.Errorf("giving Redis at %s the password: %w", addr, err)
+			return fmt.Errorf("sending the password to Redis at %s: %w", addr, err)
 		}
 	}
 	if err := command(conn, answers, "PING"); err != nil {

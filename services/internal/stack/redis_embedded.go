@@ -11,12 +11,12 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 )
 
-// EmbeddedRedis is a Redis inside this process, for machines without one. Its
-// data lives as long as the value, over stops and starts.
+// EmbeddedRedis is a Redis inside this process, for machines without one. It keeps
+// its data over stops and starts, as long as the value lives.
 type EmbeddedRedis struct {
 	mu      sync.Mutex
 	mini    *miniredis.Miniredis
-	addr    string
+	addr    string // empty before the first start
 	running bool
 }
 
@@ -25,22 +25,32 @@ func NewEmbeddedRedis() *EmbeddedRedis {
 	return &EmbeddedRedis{mini: miniredis.NewMiniRedis()}
 }
 
-// Start listens on a free port of the loopback interface, and after a Stop on
-// the same one again.
+// Start listens on a free port of the loopback interface. After a Stop it listens
+// on the same port again.
 func (r *EmbeddedRedis) Start(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running {
 		return errors.New("starting the embedded Redis: it is running already")
 	}
+	addr := r.addr
+	if addr == "" {
+		ports, release, err := FreePorts(1)
+		if err != nil {
+			return fmt.Errorf("starting the embedded Redis: %w", err)
+		}
+		release()
+		addr = loopback(ports[0])
+	}
 	// Closing ended the context under which commands block.
 	r.mini.Ctx, r.mini.CtxCancel = context.WithCancel(context.WithoutCancel(ctx))
-	if err := r.mini.Start(); err != nil {
+	if err := r.mini.StartAddr(addr); err != nil {
 		return fmt.Errorf("starting the embedded Redis: %w", err)
 	}
 	r.mini.Server().SetPreHook(answerReplicationInfo)
 	r.mini.ClockTTL(true)
-	r.addr, r.running = r.mini.Addr(), true
+	r.addr = addr
+	r.running = true
 	return nil
 }
 
@@ -62,8 +72,8 @@ func (r *EmbeddedRedis) Stop(context.Context) error {
 	return nil
 }
 
-// answerReplicationInfo answers what miniredis lacks and Dapr's state.redis
-// asks for at its start.
+// answerReplicationInfo answers INFO replication, which Dapr's state.redis asks at
+// its start and miniredis does not know.
 func answerReplicationInfo(peer *server.Peer, cmd string, args ...string) bool {
 	if cmd != "INFO" || len(args) != 1 || !strings.EqualFold(args[0], "replication") {
 		return false

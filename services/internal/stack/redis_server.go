@@ -10,8 +10,8 @@ import (
 
 const redisStartTimeout = 10 * time.Second
 
-// RedisServer is a redis-server of one's own, which keeps its data in a
-// directory: what it acknowledged survives a Kill.
+// RedisServer is a redis-server that keeps its data in a directory. A write that
+// it has acknowledged survives a Kill.
 type RedisServer struct {
 	*Process
 
@@ -33,8 +33,12 @@ func NewRedisServer(dir string, output *Output) (*RedisServer, error) {
 		Process: NewProcess(Command{
 			Name: "redis", Path: path, Dir: dir, Ports: ports, Output: output, release: release,
 			Args: []string{
-				"--port", strconv.Itoa(ports[0]), "--bind", "127.0.0.1", "--dir", dir,
-				"--appendonly", "yes", "--save", "", "--loglevel", "warning",
+				"--port", strconv.Itoa(ports[0]),
+				"--bind", "127.0.0.1",
+				"--dir", dir,
+				"--appendonly", "yes",
+				"--save", "",
+				"--loglevel", "warning",
 			},
 		}),
 		port: ports[0],

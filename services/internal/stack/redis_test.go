@@ -123,7 +123,8 @@ func TestPing(t *testing.T) {
 		t.Fatal(err)
 	}
 	redis.command.release()
-	if err := Ping(t.Context(), redis.Addr(), ""); err == nil || !strings.HasPrefix(err.Error(), "connecting to Redis: ") {
+	err = Ping(t.Context(), redis.Addr(), "")
+	if err == nil || !strings.HasPrefix(err.Error(), "connecting to Redis: ") {
 		t.Errorf("before it is started: %v", err)
 	}
 	if err := redis.Start(t.Context()); err != nil {

@@ -11,48 +11,50 @@ import (
 	"daca/services/internal/contract"
 )
 
-// ConfigurationFile is the Dapr resource that sidecars get by --config.
+// ConfigurationFile is the Dapr resource that is passed to sidecars by --config.
 const ConfigurationFile = "configuration.yaml"
 
-// Rendering says how the Dapr resources are made fit for one stack.
+// Rendering says how the Dapr resources are changed for one stack.
 type Rendering struct {
-	Source        string // directory of the resources; its subdirectories are left out
-	Target        string // directory to write to; what it holds is replaced
+	Source        string // directory of the resources, without its subdirectories
+	Target        string // directory to write to; its content is replaced
 	RedisHost     string // host:port for every redisHost
 	RedisPassword string // for every redisPassword
 	Suffix        string // appended to every app id with a dash; empty leaves them
 }
 
-// Render writes the resources. It fails if a Redis component has no redisHost,
-// or no redisPassword while there is a password, or if no app id is found to be
-// renamed: a stack must not use what belongs to another.
+// Render writes the resources. A stack must not use the Redis or the app ids of
+// another one. So Render fails if a Redis component has no redisHost, if it has no
+// redisPassword although there is a password, or if there is a suffix and no app id
+// to append it to.
 func (r Rendering) Render() error {
-	sources, err := filepath.Glob(filepath.Join(r.Source, "*.yaml"))
+	paths, err := filepath.Glob(filepath.Join(r.Source, "*.yaml"))
 	if err != nil {
 		return fmt.Errorf("listing the Dapr resources in %s: %w", r.Source, err)
 	}
-	if len(sources) == 0 {
+	if len(paths) == 0 {
 		return fmt.Errorf("no Dapr resources (*.yaml) in %s", r.Source)
 	}
 	if err := errors.Join(os.RemoveAll(r.Target), os.MkdirAll(r.Target, 0o700)); err != nil {
 		return fmt.Errorf("emptying %s: %w", r.Target, err)
 	}
-	components, renamed := 0, 0
-	for _, source := range sources {
-		text, err := os.ReadFile(source)
+	components := 0
+	renamed := 0
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
 		if err != nil {
 			return fmt.Errorf("reading a Dapr resource: %w", err)
 		}
 		text, isRedis, err := r.redis(text)
 		if err != nil {
-			return fmt.Errorf("rendering %s: %w", source, err)
+			return fmt.Errorf("rendering %s: %w", path, err)
 		}
 		text, ids := r.rename(text)
 		if isRedis {
 			components++
 		}
 		renamed += ids
-		if err := os.WriteFile(filepath.Join(r.Target, filepath.Base(source)), text, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(r.Target, filepath.Base(path)), text, 0o600); err != nil {
 			return fmt.Errorf("writing a rendered Dapr resource: %w", err)
 		}
 	}
@@ -65,7 +67,8 @@ func (r Rendering) Render() error {
 	return nil
 }
 
-// redis puts host and password into the text of Redis components.
+// redis sets host and password in the text of a Redis component. It returns other
+// texts as they are.
 func (r Rendering) redis(text []byte) (rendered []byte, isRedis bool, err error) {
 	if !regexp.MustCompile(`(?m)^\s*type:\s*["']?\w+\.redis\b`).Match(text) {
 		return text, false, nil
@@ -76,7 +79,8 @@ func (r Rendering) redis(text []byte) (rendered []byte, isRedis bool, err error)
 	}
 	text, found = setValue(text, "redisPassword", r.RedisPassword)
 	if !found && r.RedisPassword != "" {
-		return nil, true, errors.New("there is a Redis password, but the component has no redisPassword with a value in the line below it")
+		return nil, true, errors.New("there is a Redis password, " +
+			"but the component has no redisPassword with a value in the line below it")
 	}
 	return text, true, nil
 }
@@ -90,6 +94,7 @@ func setValue(text []byte, name, value string) (replaced []byte, found bool) {
 	return replaced, entry.Match(text)
 }
 
+// rename appends the suffix to every app id, and returns how many there are.
 func (r Rendering) rename(text []byte) (renamed []byte, count int) {
 	if r.Suffix == "" {
 		return text, 0

@@ -27,7 +27,8 @@ scopes:
 
 func render(t *testing.T, text string, r Rendering) (string, error) {
 	t.Helper()
-	r.Source, r.Target = t.TempDir(), filepath.Join(t.TempDir(), "resources")
+	r.Source = t.TempDir()
+	r.Target = filepath.Join(t.TempDir(), "resources")
 	if err := os.WriteFile(filepath.Join(r.Source, "store.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -70,10 +71,18 @@ func TestRenderFails(t *testing.T) {
 		r    Rendering
 		want string
 	}{
-		"without a host":      {strings.Replace(component, "redisHost", "host", 1), Rendering{}, "no redisHost"},
-		"without a password":  {strings.Replace(component, "redisPassword", "pw", 1), Rendering{RedisPassword: "p"}, "no redisPassword"},
-		"without a component": {"kind: Subscription\n", Rendering{}, "no Redis component"},
-		"without an app id":   {strings.ReplaceAll(component, "-service", ""), Rendering{Suffix: "x1"}, "no app id"},
+		"without a host": {
+			strings.Replace(component, "redisHost", "host", 1), Rendering{}, "no redisHost",
+		},
+		"without a password": {
+			strings.Replace(component, "redisPassword", "pw", 1), Rendering{RedisPassword: "p"}, "no redisPassword",
+		},
+		"without a component": {
+			"kind: Subscription\n", Rendering{}, "no Redis component",
+		},
+		"without an app id": {
+			strings.ReplaceAll(component, "-service", ""), Rendering{Suffix: "x1"}, "no app id",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,11 +93,17 @@ func TestRenderFails(t *testing.T) {
 	}
 }
 
-// The suite's own resources have everything that Render looks for.
+// The resources in components/ have everything that Render looks for.
 func TestRenderOwnResources(t *testing.T) {
 	t.Parallel()
 	target := filepath.Join(t.TempDir(), "resources")
-	r := Rendering{Source: filepath.Join("..", "..", "..", "components"), Target: target, RedisHost: "127.0.0.1:1", RedisPassword: "p", Suffix: "x1"}
+	r := Rendering{
+		Source:        filepath.Join("..", "..", "..", "components"),
+		Target:        target,
+		RedisHost:     "127.0.0.1:1",
+		RedisPassword: "p",
+		Suffix:        "x1",
+	}
 	if err := r.Render(); err != nil {
 		t.Fatal(err)
 	}

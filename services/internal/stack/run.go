@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-const drainTimeout = time.Second // for output that is left when a process has ended
+// drainTimeout is for output that is left when a process has ended.
+const drainTimeout = time.Second
 
 // run is the time from one start of a process to its end.
 type run struct {
@@ -26,11 +27,11 @@ type run struct {
 	err   error
 }
 
-// supervise starts the command, reports on started, and stays with it until it
-// and all that it left behind has ended.
+// supervise starts the command and sends the result on started. It stays until the
+// process has ended, and kills what is left of its group.
 func (r *run) supervise(ctx context.Context, command Command, started chan<- error) {
 	defer close(r.done)
-	// Linux ties the death signal to the thread that forked, not to the process.
+	// Linux sends the death signal when the thread that forked ends.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
@@ -41,8 +42,10 @@ func (r *run) supervise(ctx context.Context, command Command, started chan<- err
 	}
 	defer func() { _ = reader.Close() }()
 	cmd := exec.CommandContext(ctx, command.Path, command.Args...)
-	cmd.Env, cmd.Dir = command.Env, command.Dir
-	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.Env = command.Env
+	cmd.Dir = command.Dir
+	cmd.Stdout = writer
+	cmd.Stderr = writer
 	cmd.SysProcAttr = ownGroup()
 	err = cmd.Start()
 	_ = writer.Close()

@@ -13,7 +13,7 @@ import (
 	"daca/services/internal/contract"
 )
 
-const appGrace = 25 * time.Second // longer than the services' own
+const appGrace = 25 * time.Second // longer than the grace period of the services
 
 // Ports of a service and of its sidecar.
 type Ports struct {
@@ -23,8 +23,8 @@ type Ports struct {
 	DaprInternal int // for other sidecars
 }
 
-// fill replaces each port that is 0 by a free one, which stays taken until
-// release is called.
+// fill sets each port that is 0 to a free one, which stays taken until release is
+// called.
 func fill(ports ...*int) (release func(), err error) {
 	ports = slices.DeleteFunc(ports, func(port *int) bool { return *port != 0 })
 	free, release, err := FreePorts(len(ports))
@@ -37,29 +37,28 @@ func fill(ports ...*int) (release func(), err error) {
 	return release, nil
 }
 
-// ServiceOptions say how one replica of a service differs from the usual.
+// ServiceOptions say how one replica of a service differs from the defaults.
 type ServiceOptions struct {
-	Name     string   // in output and errors; empty is the service's own name
+	Name     string   // in output and errors; empty takes the name of the service
 	Env      []string // added last, so that it wins
-	DaprArgs []string // of the sidecar, added last, so that they win
-	// Ports to use; each that is 0 is a free one.
-	Ports Ports
-	// SidecarAppPort is where the sidecar reaches the app, if not directly:
-	// the port of a proxy in between.
+	DaprArgs []string // arguments of the sidecar, added last, so that they win
+	Ports    Ports    // each port that is 0 becomes a free one
+	// SidecarAppPort is the port of a proxy through which the sidecar reaches the
+	// app; 0 if there is none.
 	SidecarAppPort int
 }
 
-// Service is one replica of a service with its sidecar. Each of the two can be
-// stopped, killed and started for itself as well.
+// Service is one replica of a service with its sidecar. Each of the two processes
+// can also be stopped, killed and started alone.
 type Service struct {
 	App     *Process
-	Sidecar *Process // nil for the model, which needs none
+	Sidecar *Process // nil for the model, which needs no sidecar
 	AppID   string
 	Ports   Ports
 	URL     string // of the app, without a slash at the end
 	DaprURL string // of the sidecar's HTTP API
 
-	probes []string // URLs that answer once it is ready, in this order
+	probes []string // URLs that WaitReady asks, in this order
 }
 
 // Chat returns one replica of the chat service, not started yet. Replicas need
@@ -91,8 +90,8 @@ func (s *Stack) service(program, id string, subscribes bool, o ServiceOptions) (
 	if id != "" {
 		ports = append(ports, &o.Ports.DaprHTTP, &o.Ports.DaprGRPC, &o.Ports.DaprInternal)
 	}
-	// All are given up when the first of the two starts: a sidecar would take a
-	// port that is held for its app for the app.
+	// All ports are given up when the first of the two processes starts. If the port
+	// of the app were still held then, the sidecar would take the holder for the app.
 	release, err := fill(ports...)
 	if err != nil {
 		return nil, fmt.Errorf("preparing %s: %w", o.Name, err)
@@ -124,8 +123,12 @@ func (s *Stack) service(program, id string, subscribes bool, o ServiceOptions) (
 
 func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, release func()) {
 	flags := sidecar{
-		appID: s.AppID, appPort: cmp.Or(o.SidecarAppPort, o.Ports.App), ports: o.Ports,
-		resources: of.resources(), logLevel: of.opts.DaprLogLevel, subscribes: subscribes,
+		appID:      s.AppID,
+		appPort:    cmp.Or(o.SidecarAppPort, o.Ports.App),
+		ports:      o.Ports,
+		resources:  of.resources(),
+		logLevel:   of.opts.DaprLogLevel,
+		subscribes: subscribes,
 	}
 	s.Sidecar = of.process(Command{
 		Name:    o.Name + "-dapr",
@@ -140,7 +143,7 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 	s.DaprURL = "http://" + loopback(o.Ports.DaprHTTP)
 	s.probes = []string{s.URL + "/readyz", s.DaprURL + "/v1.0/healthz"}
 	if subscribes {
-		// Works from when the sidecar has found the app healthy and delivers to it.
+		// It answers once the sidecar has found the app healthy and delivers to it.
 		s.probes = append(s.probes, s.InvokeURL(s, "healthz"))
 	}
 }
@@ -151,8 +154,9 @@ func (s *Service) InvokeURL(other *Service, path string) string {
 	return s.DaprURL + "/v1.0/invoke/" + other.AppID + "/method/" + path
 }
 
-// Start starts the sidecar, waits until it has its components, and starts the
-// app, which so finds it at the first try. WaitReady waits for the rest.
+// Start starts the sidecar, waits until it has its components, and then starts the
+// app, which thus reaches the sidecar at its first try. Start does not wait until
+// the app is ready; WaitReady does.
 func (s *Service) Start(ctx context.Context) error {
 	if s.Sidecar != nil {
 		if err := s.Sidecar.Start(ctx); err != nil {
@@ -167,8 +171,8 @@ func (s *Service) Start(ctx context.Context) error {
 	return s.App.Start(ctx)
 }
 
-// WaitReady waits until the app is ready and its sidecar is up and delivers to
-// it. It fails when ctx ends first, or one of the two, with the last answer.
+// WaitReady waits until the app is ready, its sidecar is up, and the sidecar delivers
+// to the app. It fails as the function WaitReady does.
 func (s *Service) WaitReady(ctx context.Context) error {
 	needed := []*Process{s.App}
 	if s.Sidecar != nil {
@@ -182,7 +186,8 @@ func (s *Service) WaitReady(ctx context.Context) error {
 	return nil
 }
 
-// Stop stops the app, so that it can finish through its sidecar, and then that.
+// Stop stops first the app, so that it can finish through its sidecar, and then the
+// sidecar.
 func (s *Service) Stop(ctx context.Context) error {
 	err := s.App.Stop(ctx)
 	if s.Sidecar != nil {

@@ -6,26 +6,26 @@ import (
 	"time"
 )
 
-// sidecar is what one daprd is told.
+// sidecar holds the settings of one daprd.
 type sidecar struct {
-	appID     string
-	appPort   int
-	ports     Ports
-	resources string
-	logLevel  string
-	// subscribes: deliver events, one at a time, while the app's /readyz answers.
-	subscribes bool
+	appID      string
+	appPort    int
+	ports      Ports
+	resources  string
+	logLevel   string
+	subscribes bool // it delivers events, one at a time, while the app's /readyz answers
 }
 
-// Times of a sidecar. At its stop daprd waits for what is in flight, and is
-// killed well after it should have given up.
+// Times of a sidecar. When it is stopped, daprd waits for requests in flight. It is
+// killed only well after it should have ended.
 const (
 	sidecarStart    = 30 * time.Second
 	sidecarShutdown = 5 * time.Second
 	sidecarGrace    = 12 * time.Second
 )
 
-// args are the flags of daprd. Everything listens on loopback only.
+// args are the flags of daprd. It listens on its three ports of the loopback
+// interface only.
 func (s sidecar) args() []string {
 	args := []string{
 		"--app-id", s.appID,
@@ -44,9 +44,11 @@ func (s sidecar) args() []string {
 	}
 	if s.subscribes {
 		args = append(args,
-			"--app-max-concurrency", "1", // with more, events get lost: see DECISIONS.md
-			// All subscriptions are resources. Where the app does not answer the
-			// question for its own, daprd makes none, and never asks again.
+			// With more than one delivery at a time, events get lost: see "A sidecar
+			// delivers one event at a time" in DECISIONS.md.
+			"--app-max-concurrency", "1",
+			// All subscriptions are resources. If daprd asked the app for more and got
+			// no answer, it would make no subscription at all.
 			"--disable-init-endpoints", "subscribe",
 			"--enable-app-health-check",
 			"--app-health-check-path", "/readyz",

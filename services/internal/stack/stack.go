@@ -1,6 +1,6 @@
-// Package stack starts the suite without a cluster: chat and analytics with a
-// sidecar each, a Redis, and the offline model. The launcher (services/local) uses
-// it for `make run`, and tests use it to stop, kill and restart each part.
+// Package stack starts the services without a cluster: chat and analytics with a
+// sidecar each, a Redis, and the offline model. `make run` (services/local) uses it,
+// and the tests in services/flow use it to stop, kill and restart each part.
 package stack
 
 import (
@@ -23,8 +23,8 @@ type Options struct {
 
 	RedisAddr     string // host:port
 	RedisPassword string
-	// Suffix is appended to the app ids. Stacks on one machine need different
-	// ones, for the sidecars find each other by app id.
+	// Suffix is appended to the app ids. Stacks on one machine need different ones,
+	// because sidecars find each other by app id.
 	Suffix string
 
 	Env          []string // of every process
@@ -33,8 +33,8 @@ type Options struct {
 	Output       *Output  // takes what all processes print; nil discards it
 }
 
-// Stack knows the parts that were made with it. Its methods and those of its
-// parts may be called concurrently.
+// Stack holds the parts that were made with it. Its methods and those of its parts
+// may be called concurrently.
 type Stack struct {
 	opts Options
 
@@ -43,8 +43,8 @@ type Stack struct {
 	processes []*Process
 }
 
-// New renders the Dapr resources into the stack's directory. Parts are made and
-// started one by one after it.
+// New renders the Dapr resources into the stack's directory. It starts nothing: the
+// caller makes and starts the parts one by one.
 func New(opts Options) (*Stack, error) {
 	if opts.LogLevel == "" {
 		opts.LogLevel = "info"
@@ -72,9 +72,10 @@ func New(opts Options) (*Stack, error) {
 
 func (s *Stack) resources() string { return filepath.Join(s.opts.Dir, "resources") }
 
-// process makes a process of the stack, which Watch and Close know.
+// process makes a process that Watch and Close take care of.
 func (s *Stack) process(command Command) *Process {
-	command.Dir, command.Output = s.opts.Dir, s.opts.Output
+	command.Dir = s.opts.Dir
+	command.Output = s.opts.Output
 	command.Env = slices.Concat(s.opts.Env, command.Env)
 	p := NewProcess(command)
 	s.mu.Lock()
@@ -83,8 +84,8 @@ func (s *Stack) process(command Command) *Process {
 	return p
 }
 
-// Watch waits until a process that runs now ends without having been stopped,
-// and returns how; nil if ctx ends first.
+// Watch waits until one of the processes that run now ends without having been
+// stopped, and returns how it ended. It returns nil if ctx ends first.
 func (s *Stack) Watch(ctx context.Context) error {
 	s.mu.Lock()
 	processes := slices.Clone(s.processes)
@@ -115,15 +116,15 @@ func (s *Stack) Watch(ctx context.Context) error {
 	}
 }
 
-// Close stops every part, the last one made first: the apps, which drain
-// through their sidecars, then all sidecars at once, then what has none. When
-// ctx ends, the rest is killed. The rendered resources are removed, for they
-// may hold a password.
+// Close stops every part: first the apps that have a sidecar, because they drain
+// through it, then all sidecars at once, then the other apps. Of two apps, the one
+// that was made last stops first. When ctx ends, Close kills the rest. It removes
+// the rendered resources, because they may hold a password.
 func (s *Stack) Close(ctx context.Context) error {
 	s.mu.Lock()
 	services := slices.Clone(s.services)
 	for _, p := range s.processes {
-		p.command.release() // those never started hold ports still
+		p.command.release() // a process that was never started still holds its ports
 	}
 	s.mu.Unlock()
 	slices.Reverse(services)
@@ -152,8 +153,8 @@ func (s *Stack) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// BaseEnv returns environ without the variables that name an address, a port or
-// a secret, which each part gets for itself where it needs one.
+// BaseEnv returns environ without the variables that hold an address, a port or a
+// secret. Each part gets those that it needs in its own environment.
 func BaseEnv(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), func(entry string) bool {
 		name, _, _ := strings.Cut(entry, "=")
@@ -162,6 +163,7 @@ func BaseEnv(environ []string) []string {
 				return true
 			}
 		}
-		return slices.Contains([]string{"HOST", "PORT", "APP_API_TOKEN", "SPOOL_PATH", "LOG_FORMAT", "LOG_LEVEL"}, name)
+		own := []string{"HOST", "PORT", "APP_API_TOKEN", "SPOOL_PATH", "LOG_FORMAT", "LOG_LEVEL"}
+		return slices.Contains(own, name)
 	})
 }
