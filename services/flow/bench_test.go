@@ -2,7 +2,6 @@ package flow
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,10 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// BenchmarkCounting delivers the same number of events through the same
-// sidecar to a subscriber that does nothing and to the analytics service, and
-// reports how fast the second is in proportion to the first, and how many calls
-// of the state store an event costs.
+// BenchmarkCounting delivers the same number of events through the same sidecar to a
+// subscriber that does nothing and to the analytics service. It reports the ratio of
+// their speeds, and how many calls of the state store an event costs.
 func BenchmarkCounting(b *testing.B) {
 	const events = 6000
 	// The last few are not timed: an event that the sidecar reads while it is
@@ -26,11 +24,13 @@ func BenchmarkCounting(b *testing.B) {
 	deliver := func(run string, noop bool, users int) float64 {
 		m.set(true, noop)
 		s.paused()
+		const format = `{"specversion":"1.0","id":"%s-%d","source":"bench","type":"MessageSent","time":%q,` +
+			`"datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub",` +
+			`"data":{"event_type":"MessageSent","user_id":"%s-%d"}}`
 		pipe := s.broker.Pipeline()
 		for i := range events {
-			pipe.XAdd(b.Context(), &redis.XAddArgs{Stream: "messages", Values: []any{"data", fmt.Sprintf(
-				`{"specversion":"1.0","id":"%s-%d","source":"bench","type":"MessageSent","time":%q,"datacontenttype":"application/json","topic":"messages","pubsubname":"pubsub","data":{"event_type":"MessageSent","user_id":"%s-%d"}}`,
-				run, i, time.Now().UTC().Format(time.RFC3339Nano), run, i%users)}})
+			event := fmt.Sprintf(format, run, i, time.Now().UTC().Format(time.RFC3339Nano), run, i%users)
+			pipe.XAdd(b.Context(), &redis.XAddArgs{Stream: "messages", Values: []any{"data", event}})
 		}
 		if _, err := pipe.Exec(b.Context()); err != nil {
 			b.Fatal(err)
@@ -56,7 +56,7 @@ func BenchmarkCounting(b *testing.B) {
 }
 
 // stateCalls reads from /metrics how often analytics called the state store.
-func (s *suite) stateCalls() (sum float64) {
+func (s *system) stateCalls() (sum float64) {
 	s.t.Helper()
 	got, err := s.send("GET", s.analytics[0].URL+"/metrics", "")
 	s.must(err)
@@ -70,20 +70,19 @@ func (s *suite) stateCalls() (sum float64) {
 	return sum
 }
 
-// BenchmarkChat reports how long a chat request takes in proportion to the sum
-// of the calls it is made of, each made directly: the invocation of analytics,
-// the model and the publishing of the event.
+// BenchmarkChat reports the ratio of the time that a chat request takes to the time
+// that its calls take when they are made directly: the invocation of analytics, the
+// model, and the publishing of the event.
 func BenchmarkChat(b *testing.B) {
 	const requests = 300
 	s := start(b, options{})
 	s.say("alice", "hello")
 	s.counted("alice", 1)
 	type call struct{ method, url, body string }
-	prompt, err := json.Marshal(map[string]any{"model": "offline", "messages": []map[string]string{{"role": "user", "content": "hello"}}})
-	s.must(err)
+	const prompt = `{"model":"offline","messages":[{"role":"user","content":"hello"}]}`
 	parts := []call{
-		{"GET", s.chat.DaprURL + "/v1.0/invoke/" + s.analytics[0].AppID + "/method/analytics/alice", ""},
-		{"POST", s.model.URL + "/v1/chat/completions", string(prompt)},
+		{"GET", s.chat.InvokeURL(s.analytics[0], "analytics/alice"), ""},
+		{"POST", s.model.URL + "/v1/chat/completions", prompt},
 		{"POST", s.chat.DaprURL + "/v1.0/publish/pubsub/messages", `{"event_type":"MessageSent","user_id":"bob"}`},
 	}
 	whole := []call{{"POST", s.chat.URL + "/chat/", `{"user_id":"alice","text":"hello"}`}}
@@ -102,7 +101,7 @@ func BenchmarkChat(b *testing.B) {
 		timed(parts)
 		timed(whole)
 		var sum, chat time.Duration
-		for range requests { // in turn, so that both meet the same noise
+		for range requests { // in turn, so that noise of the machine hits both alike
 			sum += timed(parts)
 			chat += timed(whole)
 		}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestDocsInChromium opens the documentation of both services in a real
-// browser that can reach no other host.
+// TestDocsInChromium opens the documentation of both services in a real browser that
+// cannot reach any other host.
 func TestDocsInChromium(t *testing.T) {
 	t.Parallel()
 	browser := chromium(t)
@@ -20,7 +20,8 @@ func TestDocsInChromium(t *testing.T) {
 		s.analytics[0].URL + "/docs": {"DACA Analytics Service", "/analytics/{user_id}/initialize", "/deadletters"},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		out, err := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+		out, err := exec.CommandContext(ctx, browser,
+			"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 			"--disable-background-networking", "--disable-component-update", "--disable-sync",
 			"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir="+t.TempDir(),
 			"--virtual-time-budget=20000", "--dump-dom", url).Output()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Invariant 1: the count is the base plus the number of distinct event ids.
-// The tests of this file hold it under everything that may happen to a suite.
+// The tests of this file hold that nothing is lost and nothing is counted twice: a
+// count is its base plus the number of distinct event ids, whatever fails meanwhile.
 
 func fiftyUsers() []string {
 	users := make([]string, 50)
@@ -28,7 +28,8 @@ func TestExactOverManyUsersAndTwoReplicas(t *testing.T) {
 func TestExactForAHotUserAndTwoReplicas(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{replicas: 2})
-	s.expect("POST", s.analytics[0].URL+"/analytics/hot/initialize", `{"message_count":1000}`, 200, `{"status":"success","user_id":"hot","message_count":1000}`)
+	s.expect("POST", s.analytics[0].URL+"/analytics/hot/initialize", `{"message_count":1000}`, 200,
+		`{"status":"success","user_id":"hot","message_count":1000}`)
 	s.exactly(map[string]int{"hot": 1000 + s.publishAll(2000, []string{"hot"})["hot"]})
 }
 
@@ -75,7 +76,7 @@ func TestExactWhenTheStoreIsDown(t *testing.T) {
 	}
 	for range 5 {
 		if reply := s.say("alice", "still there?"); strings.Contains(reply, "message") {
-			t.Errorf("the reply speaks of a count that cannot be told: %s", reply)
+			t.Errorf("the reply contains a count although the store is down: %s", reply)
 		}
 	}
 	s.must(s.redis.Start(t.Context()))
@@ -93,14 +94,14 @@ func TestExactWhenPublishingIsDown(t *testing.T) {
 	if err != nil || got.status != 503 || !strings.Contains(got.body, "sidecar") {
 		t.Errorf("/readyz answers %d %s, %v; want 503 that names the sidecar", got.status, got.body, err)
 	}
-	s.chat.App.Kill() // what it answered is on disk
+	s.chat.App.Kill() // the events of the messages that it answered are on disk
 	s.restart(s.chat.Sidecar)
 	s.restart(s.chat.App)
 	s.exactly(map[string]int{"alice": 4})
 }
 
-// TestExactOverGracefulStops stops chat and analytics in the middle of traffic:
-// every message that was answered counts.
+// TestExactOverGracefulStops stops chat and analytics in the middle of traffic. Every
+// message that was answered is counted.
 func TestExactOverGracefulStops(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{replicas: 2, modelEnv: []string{"MODEL_BEHAVIOUR=delay=20ms"}})
@@ -126,8 +127,11 @@ func TestExactOverGracefulStops(t *testing.T) {
 		})
 	}
 	atLeast := func(n int) {
-		s.eventually(func() bool { mu.Lock(); defer mu.Unlock(); return answered >= n },
-			func() string { return fmt.Sprintf("fewer than %d messages are answered", n) })
+		s.eventually(func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return answered >= n
+		}, func() string { return fmt.Sprintf("fewer than %d messages are answered", n) })
 	}
 	atLeast(30)
 	s.must(s.analytics[1].Stop(t.Context()))
@@ -140,16 +144,17 @@ func TestExactOverGracefulStops(t *testing.T) {
 	s.exactly(map[string]int{"alice": answered})
 }
 
-// TestDeliveriesDoNotOverlap holds what the other tests of this file cannot show
-// reliably: requests of daprd to a service that overlap may swap failures, and an
-// event whose delivery failed is then acknowledged. See DECISIONS.md.
+// TestDeliveriesDoNotOverlap holds that a sidecar delivers one event at a time. If
+// deliveries overlap, daprd may take the failure of one for that of another and
+// acknowledge an event that was not handled. That is too rare for the other tests of
+// this file. See "A sidecar delivers one event at a time" in DECISIONS.md.
 func TestDeliveriesDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	o := overlap{gate: make(chan struct{})}
 	s := start(t, options{before: o.wrap})
 	distinct := s.publishAll(200, []string{"hot", "a", "b"})
 	// Each worker of the component has an event, another 20 are queued, and the
-	// next have been read. Whoever may deliver has begun to.
+	// next have been read. Every delivery that may begin has begun.
 	s.pending(41)
 	close(o.gate)
 	s.exactly(distinct)
@@ -162,13 +167,14 @@ func TestOverlappingDeliveriesAreNamed(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{daprArgs: []string{"--app-max-concurrency", "2"}})
 	got, err := s.send("GET", s.analytics[0].URL+"/readyz", "")
-	if err != nil || got.status != 200 || !strings.Contains(got.body, "degraded") || !strings.Contains(got.body, "app-max-concurrency 1") {
+	if err != nil || got.status != 200 || !strings.Contains(got.body, "degraded") ||
+		!strings.Contains(got.body, "app-max-concurrency 1") {
 		t.Errorf("/readyz answers %d %s, %v; want 200 that names app-max-concurrency", got.status, got.body, err)
 	}
 }
 
-// TestSubscribesWhateverTheServiceAnswers holds that a service which is away when
-// its sidecar starts gets its events all the same.
+// TestSubscribesWhateverTheServiceAnswers holds that a service gets its events even if
+// it was away when its sidecar started.
 func TestSubscribesWhateverTheServiceAnswers(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{before: func(next http.Handler) http.Handler {

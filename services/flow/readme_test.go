@@ -13,6 +13,7 @@ import (
 
 	"daca/services/flow/walk"
 	"daca/services/internal/stack"
+	"daca/services/internal/stack/screen"
 )
 
 // TestReadme does what the README tells a newcomer to do: make run, then every
@@ -23,83 +24,86 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ports, release, err := stack.FreePorts(9)
+	shown := map[string]string{ // the ports that people type
+		"CHAT_PORT": "8000", "ANALYTICS_PORT": "8001", "MODEL_PORT": "8002",
+		"CHAT_DAPR_HTTP_PORT": "3500", "ANALYTICS_DAPR_HTTP_PORT": "3501",
+	}
+	ports, release, err := stack.FreePorts(len(shown))
 	if err != nil {
 		t.Fatal(err)
 	}
-	variables := []string{"CHAT_PORT", "ANALYTICS_PORT", "MODEL_PORT", "CHAT_DAPR_HTTP_PORT", "ANALYTICS_DAPR_HTTP_PORT",
-		"CHAT_DAPR_GRPC_PORT", "ANALYTICS_DAPR_GRPC_PORT", "CHAT_DAPR_INTERNAL_PORT", "ANALYTICS_DAPR_INTERNAL_PORT"}
 	env := append(stack.BaseEnv(os.Environ()), "DACA_DIR="+t.TempDir())
-	for i, name := range variables {
-		env = append(env, fmt.Sprintf("%s=%d", name, ports[i]))
+	var replacements []string
+	for variable, port := range shown {
+		free := fmt.Sprint(ports[0])
+		ports = ports[1:]
+		env = append(env, variable+"="+free)
+		replacements = append(replacements, "localhost:"+port, "localhost:"+free)
 	}
 	release()
 	stop := makeRun(t, env)
 
-	local := strings.NewReplacer("localhost:8000", fmt.Sprint("localhost:", ports[0]), "localhost:8001", fmt.Sprint("localhost:", ports[1]), "localhost:3500", fmt.Sprint("localhost:", ports[3]))
+	local := strings.NewReplacer(replacements...)
 	commands := walk.Commands(string(readme), "console")
 	if len(commands) < 15 {
 		t.Errorf("the README has %d commands; are its console blocks still found?", len(commands))
 	}
-	for _, c := range commands {
+	for _, command := range commands {
 		var got string
-		deadline := time.Now().Add(30 * time.Second)
-		for {
-			out, err := exec.CommandContext(t.Context(), "sh", "-c", local.Replace(c.Line)).CombinedOutput()
+		answered := func() bool {
+			out, err := exec.CommandContext(t.Context(), "sh", "-c", local.Replace(command.Line)).CombinedOutput()
 			got = strings.TrimSpace(string(out))
-			// Counts are eventual; what only reads is asked again.
-			if err == nil && walk.Same(got, c.Want) || strings.Contains(c.Line, "-X POST") || time.Now().After(deadline) {
-				break
-			}
+			return err == nil && walk.Same(got, command.Want)
 		}
-		if !walk.Same(got, c.Want) {
-			t.Errorf("$ %s\n got %s\nwant %s", c.Line, got, c.Want)
+		// Counts are eventual, so that a command that only reads is tried again.
+		if strings.Contains(command.Line, "-X POST") {
+			answered()
+		} else {
+			within(30*time.Second, answered)
+		}
+		if !walk.Same(got, command.Want) {
+			t.Errorf("$ %s\n got %s\nwant %s", command.Line, got, command.Want)
 		}
 	}
 	stop()
 }
 
 // makeRun runs make run until the returned function stops it with a Ctrl-C. It
-// waits until the suite says that it is up.
+// returns when make run prints that the suite is up.
 func makeRun(t *testing.T, env []string) (stop func()) {
 	t.Helper()
-	output := &lockedBuffer{}
+	printed := screen.New()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "make", "run")
-	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = programs.root, env, output, output
+	cmd.Dir = programs.root
+	cmd.Env = env
+	cmd.Stdout = printed
+	cmd.Stderr = printed
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
-	var endErr error
-	go func() { defer close(ended); endErr = cmd.Wait() }()
+	running, ended := context.WithCancelCause(context.WithoutCancel(t.Context()))
+	go func() { ended(fmt.Errorf("make run ended: %v", cmd.Wait())) }()
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if t.Failed() {
-			t.Logf("make run printed:\n%s", output.last(20_000))
+			t.Logf("make run printed:\n%s", end(printed.String(), 20_000))
 		}
 	})
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(startTimeout)
-	for !strings.Contains(output.String(), "The suite is up") {
-		select {
-		case <-tick.C:
-		case <-ended:
-			t.Fatalf("make run ended: %v\n%s", endErr, output.String())
-		case <-deadline:
-			t.Fatalf("make run is not up after %s:\n%s", startTimeout, output.String())
-		}
+	ctx, cancel := context.WithTimeout(running, startTimeout)
+	defer cancel()
+	if err := printed.WaitFor(ctx, "The suite is up"); err != nil {
+		t.Fatal(err)
 	}
 	return func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
 		select {
-		case <-ended:
+		case <-running.Done():
 		case <-time.After(time.Minute):
 			t.Error("make run goes on after Ctrl-C")
 		}
-		if !strings.Contains(output.String(), "Everything is stopped.") {
-			t.Error("make run does not say that everything is stopped")
+		if !strings.Contains(printed.String(), "Everything is stopped.") {
+			t.Error("make run does not print that everything is stopped")
 		}
 	}
 }

@@ -142,7 +142,7 @@ func TestLaunchRefuses(t *testing.T) {
 		}
 		tr.noneLeft(t, 0)
 	})
-	t.Run("the directory of another suite", func(t *testing.T) {
+	t.Run("the directory of another launcher", func(t *testing.T) {
 		t.Parallel()
 		tr := setup(t)
 		lock := flock.New(filepath.Join(tr.cfg.Dir, "lock"))

@@ -20,7 +20,7 @@ func (l *launcher) lock() (unlock func(), err error) {
 		return nil, fmt.Errorf("DACA_DIR: locking the directory: %w", err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("another suite runs with the directory %s; stop it, or set DACA_DIR to another directory",
+		return nil, fmt.Errorf("another make run uses the directory %s; stop it, or set DACA_DIR to another directory",
 			l.cfg.Dir)
 	}
 	return func() { _ = lock.Unlock() }, nil

@@ -1,0 +1,165 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"daca/services/internal/stack"
+	"daca/services/internal/stack/screen"
+)
+
+const (
+	startTimeout = 2 * time.Minute
+	closeTimeout = 30 * time.Second
+)
+
+// options say how a system differs from one with one replica of everything.
+type options struct {
+	replicas     int       // of analytics; 0 is 1
+	embedded     bool      // use the embedded Redis even if redis-server is installed
+	before       transform // between each sidecar of analytics and the service
+	env          []string  // of every process, sidecars included
+	analyticsEnv []string
+	daprArgs     []string // of each sidecar of analytics
+	chatEnv      []string
+	modelEnv     []string
+}
+
+// system is what one test runs: the services with their sidecars, and a Redis.
+type system struct {
+	t         testing.TB
+	redis     stack.Redis
+	broker    *redis.Client // connected to redis
+	model     *stack.Service
+	chat      *stack.Service
+	analytics []*stack.Service
+}
+
+// start returns a system that is ready. It is stopped when the test ends.
+func start(t testing.TB, o options) *system {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	printed := screen.New()
+	t.Cleanup(func() { report(t, printed.String()) })
+	output := stack.NewOutput(printed, false)
+	s := &system{t: t, redis: newRedis(t, output, o.embedded)}
+	s.must(s.redis.Start(ctx))
+	t.Cleanup(func() { _ = s.redis.Stop(context.WithoutCancel(t.Context())) })
+	s.broker = redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
+	t.Cleanup(func() { _ = s.broker.Close() })
+
+	parts, err := stack.New(stack.Options{
+		Daprd:      programs.daprd,
+		Bin:        programs.bin,
+		Components: filepath.Join(programs.root, "components"),
+		Dir:        t.TempDir(),
+		RedisAddr:  s.redis.Addr(),
+		Suffix:     fmt.Sprintf("t%d", time.Now().UnixNano()),
+		Env:        append(stack.BaseEnv(os.Environ()), o.env...),
+		Output:     output,
+	})
+	s.must(err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), closeTimeout)
+		defer cancel()
+		_ = parts.Close(ctx)
+	})
+	s.make(parts, o)
+	for _, service := range s.services() {
+		s.must(service.Start(ctx))
+	}
+	for _, service := range s.services() {
+		s.must(service.WaitReady(ctx))
+	}
+	s.must(stack.WaitReady(ctx, s.chat.InvokeURL(s.analytics[0], "healthz"), s.chat.Sidecar))
+	return s
+}
+
+// make makes the services, which are not started yet.
+func (s *system) make(parts *stack.Stack, o options) {
+	s.t.Helper()
+	var err error
+	s.model, err = parts.Model(stack.ServiceOptions{Env: o.modelEnv})
+	s.must(err)
+	for i := range max(o.replicas, 1) {
+		replica := stack.ServiceOptions{Name: fmt.Sprintf("analytics-%d", i), Env: o.analyticsEnv, DaprArgs: o.daprArgs}
+		if o.before != nil {
+			replica.Ports.App, replica.SidecarAppPort = interpose(s.t, o.before)
+		}
+		analytics, err := parts.Analytics(replica)
+		s.must(err)
+		s.analytics = append(s.analytics, analytics)
+	}
+	modelEnv := []string{"OPENAI_BASE_URL=" + s.model.URL + "/v1", "OPENAI_MODEL=offline"}
+	s.chat, err = parts.Chat(stack.ServiceOptions{Env: append(modelEnv, o.chatEnv...)})
+	s.must(err)
+}
+
+// services returns all services, in the order in which they are started.
+func (s *system) services() []*stack.Service {
+	return append([]*stack.Service{s.model, s.chat}, s.analytics...)
+}
+
+// must fails the test at once if there is an error.
+func (s *system) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// restart starts a process that was stopped or killed.
+func (s *system) restart(p *stack.Process) {
+	s.t.Helper()
+	s.must(p.Start(s.t.Context()))
+}
+
+func newRedis(t testing.TB, output *stack.Output, embedded bool) stack.Redis {
+	t.Helper()
+	_, err := exec.LookPath("redis-server")
+	if err != nil && os.Getenv("CI") != "" {
+		t.Fatal("CI has to test with redis-server: ", err)
+	}
+	if err != nil || embedded {
+		return stack.NewEmbeddedRedis()
+	}
+	server, err := stack.NewRedisServer(t.TempDir(), output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
+
+// report fails the test if a program has printed that it has a data race. If the
+// test has failed, it logs the end of what the programs printed.
+func report(t testing.TB, printed string) {
+	t.Helper()
+	if t.Failed() {
+		t.Logf("the last lines of the programs:\n%s", end(printed, 60_000))
+	}
+	if at := strings.Index(printed, "DATA RACE"); at >= 0 {
+		t.Errorf("a program has a data race:\n%.6000s", printed[at:])
+	}
+}
+
+// end returns the last n bytes of what was printed, without the requests by which
+// tests ask for counts again and again.
+func end(printed string, n int) string {
+	var kept strings.Builder
+	for line := range strings.Lines(printed) {
+		if !strings.Contains(line, "method=GET path=/analytics/") {
+			kept.WriteString(line)
+		}
+	}
+	text := kept.String()
+	return text[max(0, len(text)-n):]
+}
