@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -83,7 +84,7 @@ func makeRun(t *testing.T, env []string) (stop func()) {
 		t.Fatal(err)
 	}
 	running, ended := context.WithCancelCause(context.WithoutCancel(t.Context()))
-	go func() { ended(fmt.Errorf("make run ended: %v", cmd.Wait())) }()
+	go func() { ended(errors.Join(errors.New("make run ended"), cmd.Wait())) }()
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if t.Failed() {

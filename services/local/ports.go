@@ -9,16 +9,16 @@ import (
 	"daca/services/internal/stack"
 )
 
-// port is a port on which one of the programs listens.
-type port struct {
-	number   *int // in the config
+// portSetting is a port of the configuration, on which a program is to listen.
+type portSetting struct {
+	number   *int
 	variable string
 	user     string // names the program in messages
 	anyFree  bool   // 0 stands for a free port
 }
 
-func (c *config) ports() []port {
-	ports := []port{
+func (c *config) ports() []portSetting {
+	ports := []portSetting{
 		{&c.ChatPort, "CHAT_PORT", "the chat service", false},
 		{&c.AnalyticsPort, "ANALYTICS_PORT", "the analytics service", false},
 		{&c.ChatDaprHTTP, "CHAT_DAPR_HTTP_PORT", "chat's sidecar (HTTP)", false},
@@ -29,12 +29,13 @@ func (c *config) ports() []port {
 		{&c.AnalyticsDaprInternal, "ANALYTICS_DAPR_INTERNAL_PORT", "analytics' sidecar (for other sidecars)", true},
 	}
 	if c.offline() {
-		ports = append(ports, port{&c.ModelPort, "MODEL_PORT", "the offline model", false})
+		ports = append(ports, portSetting{&c.ModelPort, "MODEL_PORT", "the offline model", false})
 	}
 	return ports
 }
 
-// validatePorts names each variable that is no port, and those that are the same one.
+// validatePorts returns an error that names each variable whose number is not a port,
+// and each two variables with the same number.
 func (c *config) validatePorts() error {
 	var errs []error
 	variables := map[int]string{}
@@ -56,7 +57,7 @@ func (c *config) validatePorts() error {
 // others on which a program listens.
 func (c *config) choosePorts(ctx context.Context) error {
 	var given []int
-	var open []port
+	var open []portSetting
 	for _, p := range c.ports() {
 		if *p.number == 0 {
 			open = append(open, p)
@@ -78,8 +79,8 @@ func (c *config) choosePorts(ctx context.Context) error {
 	return nil
 }
 
-// explain says of an error about a port that is taken what can be done about it.
-// It returns other errors as they are.
+// explain replaces an error that wraps a *stack.TakenError by one that says what to
+// do about the port. It returns other errors as they are.
 func (c *config) explain(err error) error {
 	var taken *stack.TakenError
 	if !errors.As(err, &taken) {

@@ -25,9 +25,13 @@ func TestSame(t *testing.T) {
 		got  string
 		want bool
 	}{
-		"another time and id": {`{"at":"2025-11-12T01:02:03Z","id":"11111111-2222-3333-4444-555555555555","n":1}` + "\n", true},
-		"another number":      {`{"at":"2026-01-02T15:04:05.678901Z","id":"0b1f9c1e-6b5d-4c57-9d0e-2a4b6c8d0e1f","n":2}`, false},
-		"no id":               {`{"at":"2026-01-02T15:04:05.678901Z","id":"","n":1}`, false},
+		"another time and id": {
+			`{"at":"2025-11-12T01:02:03Z","id":"11111111-2222-3333-4444-555555555555","n":1}` + "\n", true,
+		},
+		"another number": {
+			`{"at":"2026-01-02T15:04:05.678901Z","id":"0b1f9c1e-6b5d-4c57-9d0e-2a4b6c8d0e1f","n":2}`, false,
+		},
+		"no id": {`{"at":"2026-01-02T15:04:05.678901Z","id":"","n":1}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

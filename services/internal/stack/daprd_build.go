@@ -69,14 +69,16 @@ func (s DaprdSource) build(ctx context.Context, version, path string, progress f
 // lines that are not about progress.
 func buildOutput(cmd *exec.Cmd, version string, progress func(string)) ([]string, error) {
 	reader, writer := io.Pipe()
-	cmd.Stdout, cmd.Stderr = writer, writer
+	cmd.Stdout = writer
+	cmd.Stderr = writer
 	what := "building daprd " + version + ", once, 3 to 7 minutes"
 	progress(what)
 	var last tail
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		modules, packages := 0, 0
+		modules := 0
+		packages := 0
 		lines := bufio.NewScanner(reader)
 		for lines.Scan() {
 			line := lines.Text()

@@ -1,5 +1,5 @@
-// Package repository finds the repository of the suite and compiles the
-// services in it.
+// Package repository finds this repository on the machine and compiles the services
+// in it.
 package repository
 
 import (
@@ -28,7 +28,7 @@ func Root(dir string) (string, error) {
 			return at, nil
 		}
 		if at == filepath.Dir(at) {
-			return "", fmt.Errorf("%s is not in the repository of the suite: no go.mod of module daca is above it", dir)
+			return "", fmt.Errorf("%s is not in the repository: no go.mod of module daca is above it", dir)
 		}
 	}
 }

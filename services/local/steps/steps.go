@@ -65,7 +65,9 @@ func (t *Terminal) Print(text string) {
 // progress, with the seconds elapsed. Afterwards it prints done, which says what
 // has been achieved, and the time that it took. If work fails, Step prints
 // nothing and returns its error.
-func (t *Terminal) Step(ctx context.Context, done string, work func(ctx context.Context, progress func(string)) error) error {
+func (t *Terminal) Step(
+	ctx context.Context, done string, work func(ctx context.Context, progress func(string)) error,
+) error {
 	latest := &progress{text: done}
 	begin := time.Now()
 	finished := make(chan struct{})
