@@ -82,7 +82,9 @@ func TestAChildOfAProcessListensForIt(t *testing.T) {
 	release()
 	port := ports[0]
 	p := wanting(t, port, fmt.Sprintf(`redis-server --port %d --bind 127.0.0.1 --save "" & wait`, port))
-	err = await(t.Context(), "redis-server", []*Process{p}, func(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = await(ctx, "redis-server", []*Process{p}, func(ctx context.Context) error {
 		if err := Ping(ctx, loopback(port), ""); err != nil {
 			return err
 		}

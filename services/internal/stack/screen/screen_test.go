@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestWaitFor(t *testing.T) {
@@ -14,7 +15,9 @@ func TestWaitFor(t *testing.T) {
 		t.Parallel()
 		s := New()
 		waited := make(chan error, 1)
-		go func() { waited <- s.WaitFor(t.Context(), "up\n") }()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		go func() { waited <- s.WaitFor(ctx, "up\n") }()
 		for _, part := range []string{"it is ", "u", "p\n"} {
 			select {
 			case err := <-waited:
