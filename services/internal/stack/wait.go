@@ -55,7 +55,7 @@ func await(ctx context.Context, what string, needed []*Process, attempt func(con
 		if err == nil {
 			return firstEnd(ctx, needed)
 		}
-		// An attempt that ctx cuts short tells less than the one before it.
+		// The error of an attempt that ctx cut short does not say what is wrong.
 		if ctx.Err() == nil {
 			last = err
 		}
