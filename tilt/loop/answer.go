@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	answerTimeout  = time.Minute // for a chat and its count, sidecars may just have started
+	answerTimeout  = time.Minute // a long time, because sidecars may just have started
 	requestTimeout = 5 * time.Second
 	pollInterval   = 50 * time.Millisecond
 )
@@ -23,7 +23,7 @@ func answer(ctx context.Context, at addresses, stdout io.Writer) error {
 	defer cancel()
 	user := fmt.Sprintf("tilt-%d", time.Now().UnixNano())
 	message := fmt.Sprintf(`{"user_id":%q,"text":"Hello"}`, user)
-	// With the same key a message counts once, however often it takes.
+	// With the same key a message counts once, even if it is sent several times.
 	err := poll(ctx, func() error {
 		_, err := fetch(ctx, http.MethodPost, at.chat+"/chat/", user, message)
 		return err
@@ -45,7 +45,7 @@ func answer(ctx context.Context, at addresses, stdout io.Writer) error {
 	return err
 }
 
-// poll asks until there is no error, or the context ends.
+// poll asks until there is no error or the context ends.
 func poll(ctx context.Context, ask func() error) error {
 	for {
 		err := ask()
@@ -54,7 +54,7 @@ func poll(ctx context.Context, ask func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w; at last: %w", context.Cause(ctx), err)
+			return fmt.Errorf("%w; the last attempt: %w", context.Cause(ctx), err)
 		case <-time.After(pollInterval):
 		}
 	}
@@ -71,7 +71,7 @@ func fetch(ctx context.Context, method, url, idempotencyKey, body string) (strin
 		request.Header.Set("Content-Type", "application/json")
 		request.Header.Set("Idempotency-Key", idempotencyKey)
 	}
-	request.Close = true // a port-forward may lead to another pod by the next time
+	request.Close = true // the port-forward may lead to another pod next time
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return "", err

@@ -5,101 +5,172 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestCI(t *testing.T) {
 	t.Parallel()
 
-	t.Run("cleans up when tilt ci fails", func(t *testing.T) {
+	t.Run("passes when the edit is served", func(t *testing.T) {
 		t.Parallel()
-		o, out, log := setup(t)
-		err := ci(t.Context(), o, root(t))
-		if err == nil || !strings.Contains(err.Error(), "tilt ci") {
+		f := setup(t, "up) serve;; get) echo chat-1 model-1;;")
+		if err := f.ci(t); err != nil {
+			t.Fatal(err)
+		}
+		services := "uiresource/chat-service uiresource/analytics-service uiresource/model"
+		want := []string{
+			"ci --timeout 10m0s --context here -- --offline",
+			"down --delete-namespaces --context here -- --offline",
+			"get kubernetesdiscovery -o jsonpath={.items[*].status.pods[*].name}",
+			"get kubernetesdiscovery -o jsonpath={.items[*].status.pods[*].name}",
+			"up --stream --context here -- --offline",
+			"wait --for=condition=Ready --timeout 10m0s " + services,
+			"wait --for=condition=UpToDate --timeout 10m0s " + services,
+		}
+		commands := strings.Split(strings.TrimSpace(read(t, f.log)), "\n")
+		if last := commands[len(commands)-1]; last != want[1] {
+			t.Errorf("it ended with %q", last)
+		}
+		slices.Sort(commands)
+		if !slices.Equal(commands, want) {
+			t.Errorf("it ran\n%s", strings.Join(commands, "\n"))
+		}
+		if strings.Contains(read(t, filepath.Join(f.root, editedFile)), textAfter) {
+			t.Error("it edited the tree itself, not the copy")
+		}
+		if tree := strings.TrimSpace(read(t, f.tree)); exists(tree) {
+			t.Errorf("the copy %s is still there", tree)
+		}
+	})
+
+	t.Run("fails when the edit replaces a pod", func(t *testing.T) {
+		t.Parallel()
+		f := setup(t, "up) serve;; get) grep -c get $log;;")
+		if err := f.ci(t); err == nil || !strings.Contains(err.Error(), "replaced a pod") {
 			t.Errorf("got %v", err)
 		}
-		if !strings.Contains(out.String(), "something is broken") {
-			t.Errorf("the output of tilt is missing: %q", out)
+	})
+
+	t.Run("fails when tilt ci does, and cleans up", func(t *testing.T) {
+		t.Parallel()
+		f := setup(t, "ci) echo something is broken; exit 1;;")
+		err := f.ci(t)
+		if err == nil || !strings.Contains(err.Error(), "tilt ci") || !strings.Contains(err.Error(), "something is broken") {
+			t.Errorf("got %v", err)
 		}
-		var trees []string
-		for line := range strings.Lines(read(t, log)) {
-			command, tree, _ := strings.Cut(strings.TrimSpace(line), " in ")
-			trees = append(trees, tree)
-			if len(trees) == 1 && command != "tilt ci --context here --timeout 10m0s" ||
-				len(trees) == 2 && command != "tilt down --context here --delete-namespaces" ||
-				len(trees) == 3 && command != "kubectl --context here wait --for=delete namespace/daca-tilt --timeout 3m0s" {
-				t.Errorf("step %d is %q", len(trees), command)
+		if got := read(t, f.log); strings.Contains(got, "up") || !strings.Contains(got, "down") {
+			t.Errorf("it ran %q", got)
+		}
+	})
+
+	t.Run("fails at once when tilt up ends", func(t *testing.T) {
+		t.Parallel()
+		f := setup(t, "up) echo something is broken; exit 1;;")
+		err := f.ci(t)
+		for _, part := range []string{"tilt up ended", "something is broken"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("got %v, want %q in it", err, part)
 			}
-		}
-		if len(trees) != 3 {
-			t.Fatalf("it ran %q", read(t, log))
-		}
-		if _, err := os.Stat(trees[0]); err == nil {
-			t.Errorf("the copy %s is still there", trees[0])
 		}
 	})
 
 	t.Run("does not take another suite for its own", func(t *testing.T) {
 		t.Parallel()
-		o, _, log := setup(t)
-		running := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-		defer running.Close()
-		o.at.chat = running.URL
-		if err := ci(t.Context(), o, root(t)); err == nil || !strings.Contains(err.Error(), running.URL) {
+		f := setup(t, "")
+		other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		defer other.Close()
+		f.at.chat = other.URL
+		if err := f.ci(t); err == nil || !strings.Contains(err.Error(), other.URL) {
 			t.Errorf("got %v", err)
 		}
-		if _, err := os.Stat(log); err == nil {
-			t.Errorf("it ran %q", read(t, log))
-		}
-	})
-
-	t.Run("stops soon when tilt up ends", func(t *testing.T) {
-		t.Parallel()
-		o, out, _ := setup(t)
-		begin := time.Now()
-		_, err := o.up(t.Context(), t.TempDir(), filepath.Join(t.TempDir(), "log"))
-		if err == nil || !strings.Contains(err.Error(), "ended") || time.Since(begin) > upTimeout/2 {
-			t.Errorf("got %v after %s", err, time.Since(begin))
-		}
-		if !strings.Contains(out.String(), "something is broken") {
-			t.Errorf("the output of tilt is missing: %q", out)
+		if exists(f.log) {
+			t.Errorf("it ran %q", read(t, f.log))
 		}
 	})
 }
 
-// setup returns options with programs that only write to the log, and with
-// addresses at which nothing answers. tilt ci and tilt up fail.
-func setup(t *testing.T) (o options, out *strings.Builder, log string) {
-	t.Helper()
-	dir := t.TempDir()
-	log = filepath.Join(dir, "log")
-	for _, name := range []string{"tilt", "kubectl"} {
-		script := fmt.Sprintf("#!/bin/sh\necho %s \"$@\" in $(pwd) >> %s\ncase $1 in ci|up) echo something is broken; exit 1;; esac\n", name, log)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
+func TestTheEditedTextIsThere(t *testing.T) {
+	t.Parallel()
+	if got := strings.Count(read(t, filepath.Join("../..", editedFile)), textBefore); got != 1 {
+		t.Errorf("%s has %q %d times, want once", editedFile, textBefore, got)
 	}
-	out = &strings.Builder{}
-	return options{
-		tilt: filepath.Join(dir, "tilt"), kubectl: filepath.Join(dir, "kubectl"), context: "here",
-		at:     addresses{"http://127.0.0.1:1", "http://127.0.0.1:1", "http://127.0.0.1:1"},
-		rounds: 1, aim: time.Second, stdout: out,
-	}, out, log
 }
 
-func root(t *testing.T) string {
+// fixture is a small tree, a script in place of Tilt, and a server in place of
+// the services.
+type fixture struct {
+	root string
+	tilt program
+	log  string // the commands that the script was given
+	tree string // the file that names the directory of tilt up
+	at   addresses
+}
+
+// setup returns a fixture. cases are what the script does for some commands. With
+// the case "up) serve" the server shows the file that is edited.
+func setup(t *testing.T, cases string) fixture {
 	t.Helper()
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, ".gitignore"), "/bin/\n")
-	write(t, filepath.Join(dir, "bin/tool"), "")
-	cmd := exec.Command("git", "init", "-q")
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	f := fixture{
+		root: filepath.Join(dir, "root"),
+		tilt: program{path: filepath.Join(dir, "tilt"), context: "here"},
+		log:  filepath.Join(dir, "log"),
+		tree: filepath.Join(dir, "tree"),
 	}
-	return dir
+	for _, name := range []string{
+		"Makefile", "Tiltfile", "go.mod", "go.sum", "bin/helm", "charts/README.md", "tilt/README.md",
+	} {
+		write(t, filepath.Join(f.root, name), "")
+	}
+	write(t, filepath.Join(f.root, editedFile), textBefore)
+	write(t, f.tilt.path, fmt.Sprintf(`#!/bin/sh
+log=%s
+serve() { pwd > %s; trap exit INT; while :; do sleep 0.02; done; }
+test -e bin/helm || exit 9
+echo "$@" >> $log
+case $1 in %s esac
+`, f.log, f.tree, cases))
+	services := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tree, err := os.ReadFile(f.tree)
+		if err != nil {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+			return
+		}
+		http.ServeFile(w, r, filepath.Join(strings.TrimSpace(string(tree)), editedFile))
+	}))
+	t.Cleanup(services.Close)
+	f.at = addresses{chat: services.URL, analytics: services.URL, model: services.URL}
+	return f
+}
+
+func (f fixture) ci(t *testing.T) error {
+	t.Helper()
+	return ci(t.Context(), f.tilt, f.root, f.at, t.Output())
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
 }

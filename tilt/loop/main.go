@@ -1,5 +1,5 @@
-// Loop tries what Tilt does for a developer: that the suite comes up and
-// answers, and how long an edit takes until it is served in the cluster.
+// Loop tries what Tilt does for a developer: the suite comes up and answers,
+// and an edit of a Go file is served in the cluster.
 package main
 
 import (
@@ -11,15 +11,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 )
 
-const usage = `usage: loop answer           the suite that Tilt runs answers, and counts
-       loop ci [flags]       tilt ci; then tilt up, and edits of Go files, in a
-                             copy of the working tree; then tilt down
-To be run in the root of the repository.`
+const usage = `usage: loop answer       check that the suite under Tilt answers and counts
+       loop ci [flags]   run tilt ci; then run tilt up on a copy of the working
+                         tree, and check that an edit is served; then tilt down
+Run it in the root of the repository.`
 
-// addresses are where the services can be asked.
+// addresses are the URLs at which the services can be asked.
 type addresses struct{ chat, analytics, model string }
 
 func main() {
@@ -33,22 +32,23 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout io.Writer) error {
-	forwarded := addresses{"http://localhost:8000", "http://localhost:8001", "http://localhost:8002"} // as in the Tiltfile
+	forwarded := addresses{ // the port-forwards of the Tiltfile
+		chat:      "http://localhost:8000",
+		analytics: "http://localhost:8001",
+		model:     "http://localhost:8002",
+	}
 	switch {
 	case len(args) == 1 && args[0] == "answer":
 		return answer(ctx, forwarded, stdout)
 	case len(args) > 0 && args[0] == "ci":
-		options := options{at: forwarded, stdout: stdout}
+		var tilt program
 		flags := flag.NewFlagSet("loop ci", flag.ContinueOnError)
-		flags.StringVar(&options.tilt, "tilt", "tilt", "the program")
-		flags.StringVar(&options.kubectl, "kubectl", "kubectl", "the program")
-		flags.StringVar(&options.context, "context", "kind-daca", "the Kubernetes context")
-		flags.IntVar(&options.rounds, "rounds", 3, "how often each file is edited")
-		flags.DurationVar(&options.aim, "aim", 10*time.Second, "what an edit should take at most, to be shown")
+		flags.StringVar(&tilt.path, "tilt", "tilt", "the `program`")
+		flags.StringVar(&tilt.context, "context", "kind-daca", "the Kubernetes `context`")
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
-		return ci(ctx, options, ".")
+		return ci(ctx, tilt, ".", forwarded, stdout)
 	}
 	_, _ = fmt.Fprintln(stdout, usage)
 	return errors.New("expected answer or ci")
