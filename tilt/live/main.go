@@ -1,7 +1,7 @@
-// Live is what a container of a service runs under Tilt in place of the
-// service: it runs the service, and runs it anew when Tilt has brought a newer
-// program. Images of the services hold nothing but one program, so live is also
-// the tar by which Tilt brings it.
+// Live is the first process of a service's container under Tilt. It runs the
+// service, and starts the newer program when Tilt has copied one into the
+// container. The images hold no tar, which Tilt needs to copy files, so live is
+// that program too, under the name tar.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-const usage = `usage: live run PROGRAM NEWER   run PROGRAM or, once there is one, NEWER
-       live restart             in the same container: run NEWER now
+const usage = `usage: live run PROGRAM NEWER   run NEWER if it exists, and otherwise PROGRAM
+       live restart             have the live of this container start NEWER
        tar -C DIR -x -f -       unpack standard input`
 
 func main() {
@@ -28,7 +28,7 @@ func main() {
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.Exited():
-		os.Exit(exit.ExitCode()) // what the service said of itself
+		os.Exit(exit.ExitCode()) // the service's own
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
@@ -36,7 +36,8 @@ func main() {
 }
 
 func run(args []string, stdin io.Reader, signals <-chan os.Signal) error {
-	name, args := filepath.Base(args[0]), args[1:]
+	name := filepath.Base(args[0])
+	args = args[1:]
 	switch {
 	case name == "tar" && len(args) == 5 && args[0] == "-C" && args[2] == "-x" && args[3] == "-f" && args[4] == "-":
 		return unpack(stdin, args[1])
@@ -49,7 +50,7 @@ func run(args []string, stdin io.Reader, signals <-chan os.Signal) error {
 	return errors.New(usage)
 }
 
-// restart tells the supervisor, which is the first process of a container.
+// restart signals the supervisor, whose process id is 1 in a container.
 func restart(pid int) error {
 	process, err := os.FindProcess(pid)
 	if err == nil {

@@ -13,13 +13,14 @@ import (
 
 // supervisor runs one program at a time.
 type supervisor struct {
-	program  string        // what the image holds
-	newer    string        // what runs instead, once it is there
-	patience time.Duration // for a stop at a restart, before the program is killed
+	program  string        // the path of the program in the image
+	newer    string        // the path of the program that runs instead once it exists
+	patience time.Duration // how long a program may take to stop before it is killed
 }
 
-// run runs the program until it ends, and returns how it ended. SIGHUP starts
-// it again; other signals are passed on.
+// run runs the program until it ends by itself or by a signal, and returns how it
+// ended. On SIGHUP it stops the program and starts the newer one; it passes other
+// signals on.
 func (s supervisor) run(ctx context.Context, signals <-chan os.Signal) error {
 	for {
 		again, err := s.once(ctx, signals)
@@ -29,7 +30,7 @@ func (s supervisor) run(ctx context.Context, signals <-chan os.Signal) error {
 	}
 }
 
-// once returns again = true if the program was ended in order to start anew.
+// once runs the program one time. It returns again = true if SIGHUP ended it.
 func (s supervisor) once(ctx context.Context, signals <-chan os.Signal) (again bool, err error) {
 	ctx, kill := context.WithCancel(ctx)
 	defer kill()
@@ -48,7 +49,7 @@ func (s supervisor) once(ctx context.Context, signals <-chan os.Signal) (again b
 		select {
 		case err := <-ended:
 			if again && !stopping {
-				return true, nil // however it took the stop
+				return true, nil // its exit code does not matter
 			}
 			return false, err
 		case sig := <-signals:

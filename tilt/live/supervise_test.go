@@ -28,7 +28,7 @@ func TestSupervisor(t *testing.T) {
 		f.expect(t, "old old-stopped new new-stopped")
 	})
 
-	t.Run("runs the newer program from the start, after the container has", func(t *testing.T) {
+	t.Run("runs the newer program at once if there is one", func(t *testing.T) {
 		t.Parallel()
 		f := setup(t)
 		f.write(t, "program", serve("old"))
@@ -51,7 +51,7 @@ func TestSupervisor(t *testing.T) {
 		f.stop(t)
 	})
 
-	t.Run("ends for good when it is stopped amid a restart", func(t *testing.T) {
+	t.Run("ends for good when it is stopped during a restart", func(t *testing.T) {
 		t.Parallel()
 		f := setup(t)
 		f.write(t, "program", serve("old"))
@@ -73,7 +73,7 @@ func TestSupervisor(t *testing.T) {
 		}
 	})
 
-	t.Run("says which program is missing", func(t *testing.T) {
+	t.Run("names the program that is missing", func(t *testing.T) {
 		t.Parallel()
 		f := setup(t)
 		f.start()
@@ -104,9 +104,11 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// serve is a program that logs its start and its stop.
+// serve returns the script of a program that logs its start and its stop.
 func serve(name string) string {
-	return "trap 'echo " + name + "-stopped >> $log; exit 0' TERM; echo " + name + " >> $log; while :; do sleep 0.02; done"
+	return "trap 'echo " + name + "-stopped >> $log; exit 0' TERM\n" +
+		"echo " + name + " >> $log\n" +
+		"while :; do sleep 0.02; done"
 }
 
 type fixture struct {
@@ -120,8 +122,14 @@ func setup(t *testing.T) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	return &fixture{
-		supervisor: supervisor{program: filepath.Join(dir, "program"), newer: filepath.Join(dir, "newer"), patience: time.Minute},
-		dir:        dir, signals: make(chan os.Signal, 8), ended: make(chan error, 1),
+		supervisor: supervisor{
+			program:  filepath.Join(dir, "program"),
+			newer:    filepath.Join(dir, "newer"),
+			patience: time.Minute,
+		},
+		dir:     dir,
+		signals: make(chan os.Signal, 8),
+		ended:   make(chan error, 1),
 	}
 }
 

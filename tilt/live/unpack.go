@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 )
 
-// unpack writes the files of a tar stream below dir. Each appears whole or not
-// at all, also in place of a program that is running.
+// unpack writes the files of a tar stream below dir. A file appears whole or not
+// at all, and may replace a program that is running. Entries other than files and
+// directories, and paths that lead out of dir, are errors.
 func unpack(stream io.Reader, dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {

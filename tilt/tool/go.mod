@@ -1,8 +1,8 @@
-// Tilt, built from source where no tilt is installed. It is a module of its
-// own, so that the modules that Tilt needs stay out of the services' go.mod.
+// This module pins Tilt, which is built from source where none is installed. It
+// keeps the modules that Tilt needs out of the services' go.mod.
 //
-// The replace lines are those of the tilt module itself: a main module has to
-// repeat them.
+// The replace lines repeat those of the tilt module, because Go reads them from
+// the main module only.
 module daca/tilt/tool
 
 go 1.26.4

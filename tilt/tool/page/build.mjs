@@ -1,4 +1,4 @@
-// Builds the page of Tilt's server from the sources that the tilt module has:
+// Builds the page of Tilt's server from its sources, which the Go module has:
 // node build.mjs SOURCES OUT
 import { cpSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -22,7 +22,7 @@ await build({
   logLevel: "error",
 })
 const html = readFileSync(join(sources, "public/index.html"), "utf8")
-  .replace(/<link [^>]*fonts\.googleapis[^>]*>\s*/g, "") // nothing comes from elsewhere
+  .replace(/<link [^>]*fonts\.googleapis[^>]*>\s*/g, "") // the page loads nothing from other servers
   .replace("</head>", '  <link rel="stylesheet" href="/static/page.css">\n  </head>')
   .replace("</body>", '  <script src="/static/page.js"></script>\n  </body>')
 writeFileSync(join(out, "index.html"), html)
