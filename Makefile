@@ -97,7 +97,7 @@ tilt-up: tools $(TILT) ## Run the suite on the kind cluster with Tilt, rebuilt a
 
 tilt-ci: tools $(TILT) ## Run tilt ci, and check that an edit arrives in the cluster
 	@$(GO) build -o $(BIN)/loop ./tilt/loop
-	@$(BIN)/cluster create && exec $(BIN)/loop ci -tilt $(TILT) -kubectl $(BIN)/kubectl -context $(CONTEXT)
+	@$(BIN)/cluster create && exec $(BIN)/loop ci -tilt $(TILT) -context $(CONTEXT)
 
 # --- Releases
 
