@@ -11,14 +11,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// stranger is a server that is not part of any stack and answers 200 to all.
-func stranger(t *testing.T) (url string, port int) {
+// stranger is a server that is not part of any stack and answers 200 to all. It
+// calls asked at each request.
+func stranger(t *testing.T, asked func()) (url string, port int) {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked() }))
 	t.Cleanup(server.Close)
 	return server.URL, server.Listener.Addr().(*net.TCPAddr).Port
 }
@@ -39,7 +41,7 @@ func TestWaitReadyAcceptsNoAnswerOfAStranger(t *testing.T) {
 	thisProgram := fmt.Sprintf("%s (pid %d)", filepath.Base(os.Args[0]), os.Getpid())
 	t.Run("while the process fails to start", func(t *testing.T) {
 		t.Parallel()
-		url, port := stranger(t)
+		url, port := stranger(t, func() {})
 		p := wanting(t, port, `sleep 0.3; echo "address already in use" >&2; exit 1`)
 		err := WaitReady(t.Context(), url, p)
 		want := fmt.Sprintf("port %d is taken by %s: part exited with status 1; its last lines:\n"+
@@ -50,10 +52,15 @@ func TestWaitReadyAcceptsNoAnswerOfAStranger(t *testing.T) {
 	})
 	t.Run("while the process does not listen", func(t *testing.T) {
 		t.Parallel()
-		url, port := stranger(t)
-		p := wanting(t, port, `exec sleep 1000`)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
+		var requests atomic.Int32
+		url, port := stranger(t, func() {
+			if requests.Add(1) == 2 { // the first answer was not accepted
+				cancel()
+			}
+		})
+		p := wanting(t, port, `exec sleep 1000`)
 		err := WaitReady(ctx, url, p)
 		var taken *TakenError
 		if !errors.As(err, &taken) || taken.Port != port || taken.Holder != thisProgram {
@@ -62,7 +69,7 @@ func TestWaitReadyAcceptsNoAnswerOfAStranger(t *testing.T) {
 	})
 	t.Run("unless the port belongs to none of the processes", func(t *testing.T) {
 		t.Parallel()
-		url, port := stranger(t)
+		url, port := stranger(t, func() {})
 		p := wanting(t, port+1, `exec sleep 1000`)
 		if err := WaitReady(t.Context(), url, p); err != nil {
 			t.Error(err)
