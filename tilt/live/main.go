@@ -42,7 +42,7 @@ func run(args []string, stdin io.Reader, signals <-chan os.Signal) error {
 	case name == "tar" && len(args) == 5 && args[0] == "-C" && args[2] == "-x" && args[3] == "-f" && args[4] == "-":
 		return unpack(stdin, args[1])
 	case name != "tar" && len(args) == 3 && args[0] == "run":
-		s := supervisor{program: args[1], newer: args[2], patience: 10 * time.Second}
+		s := supervisor{program: args[1], newer: args[2], patience: 2 * time.Second}
 		return s.run(context.Background(), signals)
 	case name != "tar" && len(args) == 1 && args[0] == "restart":
 		return restart(1)
