@@ -18,12 +18,12 @@ func TestParseConfig(t *testing.T) {
 		environ []string
 		want    string
 	}{
-		"what is no number":      {[]string{"CHAT_PORT=web"}, "CHAT_PORT is not of type int"},
-		"what is no port":        {[]string{"MODEL_PORT=70000"}, "MODEL_PORT must be a port from 1 to 65535"},
-		"0 for a port to type":   {[]string{"CHAT_PORT=0"}, "CHAT_PORT must be a port from 1 to 65535"},
-		"one port for two":       {[]string{"ANALYTICS_PORT=8000"}, "CHAT_PORT and ANALYTICS_PORT are both 8000"},
-		"a Redis without a port": {[]string{"REDIS_HOST=localhost"}, "REDIS_HOST must be host:port"},
-		"what is no URL":         {[]string{"OPENAI_BASE_URL=secret"}, "OPENAI_BASE_URL must be a URL"},
+		"a word for a port":       {[]string{"CHAT_PORT=web"}, "CHAT_PORT is not of type int"},
+		"a port above 65535":      {[]string{"MODEL_PORT=70000"}, "MODEL_PORT must be a port from 1 to 65535"},
+		"port 0":                  {[]string{"CHAT_PORT=0"}, "CHAT_PORT must be a port from 1 to 65535"},
+		"one port for two parts":  {[]string{"ANALYTICS_PORT=8000"}, "CHAT_PORT and ANALYTICS_PORT are both 8000"},
+		"a Redis without a port":  {[]string{"REDIS_HOST=localhost"}, "REDIS_HOST must be host:port"},
+		"a base URL with no host": {[]string{"OPENAI_BASE_URL=secret"}, "OPENAI_BASE_URL must be a URL"},
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {
 			t.Parallel()

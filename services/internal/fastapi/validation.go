@@ -135,7 +135,8 @@ func location(path string) []any {
 	return loc
 }
 
-// shortened replaces an input whose JSON is long by the beginning of that JSON.
+// shortened returns the input if its JSON has at most maxInputBytes bytes. Otherwise
+// it returns the first of these bytes as text, and marks the cut.
 func shortened(input any) any {
 	text, err := json.Marshal(input)
 	if err != nil || len(text) <= maxInputBytes {
