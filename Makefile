@@ -6,7 +6,7 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test bench lint fmt tidy vuln check hooks build prepare clean \
+.PHONY: help run unit test bench lint fmt tidy schemas vuln check hooks build prepare clean \
         cluster cluster-down e2e tools push sbom version bin/cluster tilt tilt-up tilt-ci
 
 help: ## List the targets
@@ -61,6 +61,9 @@ tidy: ## Tidy the go.mod of every module
 	@for module in $$(git ls-files 'go.mod' '*/go.mod'); do \
 	  echo "$${module%go.mod}"; $(GO) -C "$$(dirname "$$module")" mod tidy || exit 1; \
 	done
+
+schemas: ## Write values.schema.json of the charts from values.schema.yaml
+	$(GO) -C k8s run ./charts/schemas
 
 vuln: $(BIN)/govulncheck ## Look for known vulnerabilities in the dependencies
 	$(BIN)/govulncheck ./...
