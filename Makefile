@@ -29,14 +29,15 @@ bench: prepare ## Measure what exact counting costs, as ratios
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./services/flow
 
 # make run, the flows, Tilt and the images all compile the services by this
-# target. OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set.
+# target. SERVICES, OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set.
+SERVICES   ?= chat analytics model
 OUT        ?= $(BIN)
 VERSION    ?=
 BUILDFLAGS ?= -trimpath
 build: ## Compile the services into bin/, or into OUT
 	CGO_ENABLED=$(if $(filter -race,$(BUILDFLAGS)),1,0) $(GO) build $(BUILDFLAGS) -tags nomsgpack -o $(OUT)/ \
 	  -ldflags "-s -w $(if $(VERSION),-X daca/services/internal/serve.version=$(VERSION))" \
-	  ./services/chat ./services/analytics ./services/model
+	  $(addprefix ./services/,$(SERVICES))
 
 prepare: # builds daprd with its progress in sight, rather than inside a test
 	@$(GO) run ./services/local prepare
@@ -110,7 +111,7 @@ push: bin/cluster ## Build the images for amd64 and arm64, and push them to REGI
 
 sbom: $(BIN)/cyclonedx-gomod ## List what the programs are made of, as CycloneDX, in bin/sbom/
 	mkdir -p $(BIN)/sbom
-	for service in chat analytics model; do \
+	for service in $(SERVICES); do \
 	  GOOS=linux CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -tags=nomsgpack" $(BIN)/cyclonedx-gomod app -json -licenses \
 	    -main services/$$service -output $(BIN)/sbom/$$service.cdx.json . || exit 1; \
 	done
