@@ -96,16 +96,20 @@ func (a *analytics) initialize(ctx context.Context, in *initializeInput) (*initi
 	if err != nil {
 		return nil, err
 	}
-	op := operation{ID: operationID("initialize", in.IdempotencyKey), Change: setTo(n)}
-	// The answer to a repeated request is the count of now, not the one in the request.
-	_, n, err = a.counts.Apply(ctx, in.UserID, op)
-	if err != nil {
+	op := request("initialize", in.IdempotencyKey, strconv.FormatInt(n, 10), setTo(n))
+	ch, err := a.counts.do(ctx, in.UserID, op)
+	switch {
+	case err != nil:
 		return nil, failed(err)
+	case ch.verdict == reused:
+		return nil, fastapi.Unprocessable("value_error", "The key was used to set another count",
+			in.IdempotencyKey, "header", "Idempotency-Key")
 	}
 	out := &initializeOutput{}
 	out.Body.Status = "success"
 	out.Body.UserID = in.UserID
-	out.Body.MessageCount = n
+	// The answer to a repeated request is the count of now, not the one in the request.
+	out.Body.MessageCount = ch.count
 	return out, nil
 }
 
@@ -122,13 +126,15 @@ type incrementOutput struct {
 }
 
 func (a *analytics) increment(ctx context.Context, in *incrementInput) (*incrementOutput, error) {
-	op := operation{ID: operationID("increment", in.IdempotencyKey), Change: addOne}
-	_, n, err := a.counts.Apply(ctx, in.UserID, op)
-	if err != nil {
+	ch, err := a.counts.do(ctx, in.UserID, request("increment", in.IdempotencyKey, "", addOne))
+	switch {
+	case err != nil:
 		return nil, failed(err)
+	case ch.verdict == full:
+		return nil, fastapi.NewError(http.StatusConflict, "The count cannot grow any more")
 	}
 	out := &incrementOutput{}
 	out.Body.UserID = in.UserID
-	out.Body.MessageCount = n
+	out.Body.MessageCount = ch.count
 	return out, nil
 }

@@ -13,10 +13,10 @@ type config struct {
 	serve.Config
 	sidecar.Connection
 
-	AppToken string `env:"APP_API_TOKEN"` // the sidecar sends it with deliveries; others are refused
+	AppToken   string `env:"APP_API_TOKEN"` // the sidecar sends it with deliveries; others are refused
+	AdminToken string `env:"ADMIN_TOKEN"`   // operators send it as a bearer token; empty asks for none
 
 	DedupWindow  time.Duration `env:"DEDUP_WINDOW" envDefault:"24h"` // how long event ids are remembered
-	DedupCap     int           `env:"DEDUP_CAP" envDefault:"10000"`  // how many event ids are remembered for one user
 	CommitBudget time.Duration `env:"COMMIT_BUDGET" envDefault:"5s"` // how long to try before Dapr is asked to redeliver
 }
 
@@ -35,8 +35,6 @@ func parseConfig(environ []string) (config, error) {
 		cfg.Connection.Validate(),
 		serve.Require(cfg.DedupWindow >= 10*time.Minute,
 			"DEDUP_WINDOW", "at least 10m, longer than the longest redelivery"),
-		serve.Require(cfg.DedupCap >= 100 && cfg.DedupCap <= 100_000,
-			"DEDUP_CAP", "from 100 to 100000, what a document of 4 MiB can hold"),
 		serve.Require(cfg.CommitBudget > 0 && cfg.CommitBudget < 10*time.Second,
 			"COMMIT_BUDGET", "above 0 and below 10s, the timeout of a delivery in components/resiliency.yaml"),
 	)

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -21,180 +21,185 @@ var errUnknownUser = errors.New("unknown user")
 
 type counterConfig struct {
 	Window time.Duration // how long event ids are remembered
-	Cap    int           // how many of them, for one user
-	Budget time.Duration // how long a commit may be tried
+	Budget time.Duration // how long a change may be tried
 }
 
 // counter keeps one document per user in the store. All replicas of the service
 // may write the same document: every write is a compare-and-swap. Within one
-// process the commits of a user run one after the other, and all operations that
-// wait are committed together.
+// process one commit is made at a time, of all changes that wait for one, whoever
+// asked for them and whichever users they are of.
 type counter struct {
-	store  store
-	cfg    counterConfig
-	logger *slog.Logger
+	store   store
+	cfg     counterConfig
+	logger  *slog.Logger
+	metrics counterMetrics
 
+	turn  chan struct{} // holds one token: the caller that takes it commits
+	cache cache         // belongs to the one with the token
+
+	mu      sync.Mutex
+	waiting []*change
+}
+
+type counterMetrics struct {
 	calls     *prometheus.CounterVec
 	conflicts prometheus.Counter
 	verdicts  *prometheus.CounterVec
-	evictions prometheus.Counter
-
-	mu     sync.Mutex
-	queues map[contract.UserID]*queue
+	sealed    prometheus.Counter
 }
 
 func newCounter(s store, cfg counterConfig, logger *slog.Logger, metrics prometheus.Registerer) *counter {
 	m := promauto.With(metrics)
-	return &counter{
-		store:  s,
-		cfg:    cfg,
-		logger: logger,
-		calls: m.NewCounterVec(prometheus.CounterOpts{
-			Name: "daca_state_calls_total",
-			Help: "Calls of the state store for counting, failed ones included: get or put.",
-		}, []string{"call"}),
-		conflicts: m.NewCounter(prometheus.CounterOpts{
-			Name: "daca_commit_retries_total",
-			Help: "Commits tried again, after a conflict with another replica or an error of the store.",
-		}),
-		verdicts: m.NewCounterVec(prometheus.CounterOpts{
-			Name: "daca_operations_total",
-			Help: "Operations by what became of them: accepted, duplicate, too_old or failed.",
-		}, []string{"verdict"}),
-		evictions: m.NewCounter(prometheus.CounterOpts{
-			Name: "daca_dedup_evictions_total",
-			Help: "Event ids forgotten before the end of the window because a user has more than DEDUP_CAP.",
-		}),
-		queues: map[contract.UserID]*queue{},
+	c := &counter{
+		store: s, cfg: cfg, logger: logger,
+		metrics: counterMetrics{
+			calls: m.NewCounterVec(prometheus.CounterOpts{
+				Name: "daca_state_calls_total",
+				Help: "Calls of the state store for counting, failed ones included: get or put. A call is about many documents.",
+			}, []string{"call"}),
+			conflicts: m.NewCounter(prometheus.CounterOpts{
+				Name: "daca_commit_retries_total",
+				Help: "Changes that were tried again, because another replica changed the document or the store failed.",
+			}),
+			verdicts: m.NewCounterVec(prometheus.CounterOpts{
+				Name: "daca_operations_total",
+				Help: "Operations by what became of them: accepted, duplicate, failed, or why they cannot be applied.",
+			}, []string{"verdict"}),
+			sealed: m.NewCounter(prometheus.CounterOpts{
+				Name: "daca_segments_total",
+				Help: "Segments of event ids that were written.",
+			}),
+		},
+		turn:  make(chan struct{}, 1),
+		cache: newCache(),
+	}
+	c.turn <- struct{}{}
+	return c
+}
+
+// change is an operation on one user's document and, after Apply, its result.
+type change struct {
+	user contract.UserID
+	operation
+
+	verdict verdict
+	count   int64 // of the user, after the operation
+	err     error // why it is unknown whether the operation was applied; then the others mean nothing
+
+	of       *caller // whose change it is; nil when it has a result
+	deadline time.Time
+}
+
+// caller is one call of Apply that waits for its changes.
+type caller struct {
+	taken bool          // whether a commit has taken the changes
+	left  int           // changes without a result
+	done  chan struct{} // closed when none is left
+}
+
+// Apply makes the changes and sets their results. After an error in the result of
+// one, it may have been made or not: making it again, here or in another replica,
+// is safe. Apply itself fails only if ctx ended before a commit took the changes.
+// Then none of them is made.
+//
+// How it works:
+//  1. The changes join those that wait, and the caller waits for the turn.
+//  2. The caller that gets the turn commits all changes that wait, over and over,
+//     until its own are settled. What is left of the others' waits again.
+//  3. It passes the turn on. A caller whose changes were in those commits finds
+//     their results.
+func (c *counter) Apply(ctx context.Context, changes ...*change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	r := &caller{left: len(changes), done: make(chan struct{})}
+	now := time.Now()
+	for _, ch := range changes {
+		ch.of = r
+		ch.made = now
+		ch.deadline = now.Add(c.cfg.Budget)
+	}
+	c.mu.Lock()
+	c.waiting = append(c.waiting, changes...)
+	c.mu.Unlock()
+	given := ctx.Done()
+	for {
+		select {
+		case <-r.done:
+			return nil
+		case <-c.turn:
+			c.lead(context.WithoutCancel(ctx), r)
+			return nil
+		case <-given:
+			if c.withdraw(r) {
+				return fmt.Errorf("waiting to count: %w", context.Cause(ctx))
+			}
+			given = nil // a commit has them
+		}
 	}
 }
 
-// Count returns the user's count. It fails with errUnknownUser if there is none,
-// and with another error if the store does not answer.
+// do makes one change and returns its result.
+func (c *counter) do(ctx context.Context, user contract.UserID, op operation) (*change, error) {
+	ch := &change{user: user, operation: op}
+	if err := c.Apply(ctx, ch); err != nil {
+		return nil, err
+	}
+	return ch, ch.err
+}
+
+// withdraw takes back the changes of a caller, unless a commit has taken them.
+func (c *counter) withdraw(r *caller) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.taken {
+		return false
+	}
+	c.waiting = slices.DeleteFunc(c.waiting, func(ch *change) bool { return ch.of == r })
+	return true
+}
+
+// take returns the changes that wait.
+func (c *counter) take() []*change {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	taken := c.waiting
+	c.waiting = nil
+	for _, ch := range taken {
+		ch.of.taken = true
+	}
+	return taken
+}
+
+// giveBack lets changes wait again.
+func (c *counter) giveBack(left []*change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(left, c.waiting...)
+}
+
+// Count returns the user's count. It fails with errUnknownUser if nothing is stored
+// for the user.
 func (c *counter) Count(ctx context.Context, user contract.UserID) (int64, error) {
-	d, _, err := c.read(ctx, user)
+	key := user.Key()
+	c.metrics.calls.WithLabelValues("get").Inc()
+	found, err := c.store.Get(ctx, key)
 	if err != nil {
 		return 0, err
 	}
-	if !d.known {
+	if len(found[0].value) == 0 {
 		return 0, errUnknownUser
 	}
-	return d.MessageCount, nil
-}
-
-// Apply changes the user's document by op, once, and returns the count after it.
-// After an error op may have been applied or not; applying it again, here or in
-// another replica, is safe.
-//
-// How it works:
-//  1. op joins the queue of the user, and its caller waits for the turn.
-//  2. The caller that gets the turn commits all operations in the queue at once.
-//  3. It passes the turn on. A caller whose operation was in that commit finds
-//     the result, and passes the turn on without a commit.
-//  4. A caller that gives up before its turn takes its operation back.
-func (c *counter) Apply(ctx context.Context, user contract.UserID, op operation) (verdict, int64, error) {
-	w := &waiting{op: op}
-	q := c.join(user, w)
-	defer c.leave(user, q, w)
-
-	select {
-	case <-q.turn:
-	case <-ctx.Done():
-		return 0, 0, fmt.Errorf("waiting to count for user %q: %w", user, context.Cause(ctx))
-	}
-	defer func() { q.turn <- struct{}{} }()
-	if !w.done {
-		c.commit(ctx, user, c.take(q))
-	}
-	if !w.done { // another caller took it, and panicked during the commit
-		return 0, 0, fmt.Errorf("counting for user %q: the commit was not made", user)
-	}
-	return w.verdict, w.count, w.err
-}
-
-// commit applies the operations to the user's document and records the result in
-// each of them. It goes on after the end of the caller's context, because other
-// callers wait for it too.
-func (c *counter) commit(ctx context.Context, user contract.UserID, ops []*waiting) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Budget)
-	defer cancel()
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval = 5 * time.Millisecond
-	retry.MaxInterval = 500 * time.Millisecond
-	retry.RandomizationFactor = 0.5
-	tries := 0
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		if tries++; tries > 1 {
-			c.conflicts.Inc()
-		}
-		return struct{}{}, c.tryCommit(ctx, user, ops)
-	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(c.cfg.Budget))
+	d, err := decodeDocument(key, found[0].value)
 	if err != nil {
-		err = fmt.Errorf("committing %d operations for user %q, tried %d times: %w", len(ops), user, tries, err)
-		c.logger.ErrorContext(ctx, "counting failed", "error", err, "dependency", contract.StateStore)
+		return 0, err
 	}
-	for _, w := range ops {
-		w.done = true
-		w.err = err
-		c.verdicts.WithLabelValues(w.outcome()).Inc()
-	}
-}
-
-// tryCommit reads the document, applies the operations and writes it if it
-// changed. A write that returned an error may have been made all the same: the
-// next try reads the document again and finds the operations in it.
-func (c *counter) tryCommit(ctx context.Context, user contract.UserID, ops []*waiting) error {
-	c.calls.WithLabelValues("get").Inc()
-	d, etag, err := c.read(ctx, user)
-	if errors.Is(err, errCorrupt) {
-		return backoff.Permanent(err)
-	}
-	if err != nil {
-		return err
-	}
-	now := time.Now()
-	changed := false
-	for _, w := range ops {
-		w.verdict = d.apply(w.op, now)
-		w.count = d.MessageCount
-		changed = changed || w.verdict == accepted
-	}
-	if !changed {
-		return nil
-	}
-	evicted, age := d.forget(now, c.cfg.Window, c.cfg.Cap)
-	value, err := d.encode()
-	if err != nil {
-		return backoff.Permanent(err)
-	}
-	c.calls.WithLabelValues("put").Inc()
-	if err := c.store.Put(ctx, user.Key(), value, etag); err != nil {
-		return err
-	}
-	if evicted > 0 {
-		c.evictions.Add(float64(evicted))
-		c.logger.WarnContext(ctx, "event ids forgotten early: "+
-			"a copy of such an event that is delivered later goes to the dead letters",
-			"user_id", user, "forgotten", evicted, "age", age.Round(time.Second),
-			"window", c.cfg.Window, "cap", c.cfg.Cap)
-	}
-	return nil
-}
-
-// read returns the user's document and its ETag; without a document, both are empty.
-func (c *counter) read(ctx context.Context, user contract.UserID) (document, string, error) {
-	key := user.Key()
-	value, etag, err := c.store.Get(ctx, key)
-	if err != nil || len(value) == 0 {
-		return document{}, "", err
-	}
-	d, err := decodeDocument(key, value)
-	return d, etag, err
+	return d.count, nil
 }
 
 // Ping returns an error if the store does not answer. It reads a key that does not
 // exist.
 func (c *counter) Ping(ctx context.Context) error {
-	_, _, err := c.store.Get(ctx, contract.PingKey)
+	_, err := c.store.Get(ctx, contract.PingKey)
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/dapr/go-sdk/client"
@@ -26,38 +28,93 @@ func newDaprClient(cfg config) (*daprClient, error) {
 	return &daprClient{s}, nil
 }
 
-// OneAtATime returns an error if the sidecar may send this service requests that
-// overlap: daprd up to 1.18.2 may then take the failure of one request for the
-// failure of another, and lose an event. It returns nil if the sidecar cannot be
-// asked; Ping reports that.
-func (c *daprClient) OneAtATime(ctx context.Context) error {
+// Risks returns an error if the sidecar is set so that events could get lost, or
+// stay where they are. It returns nil if the sidecar cannot be asked; Ping reports
+// that.
+func (c *daprClient) Risks(ctx context.Context) error {
 	meta, err := c.Dapr.GrpcClient().GetMetadata(ctx, &runtimev1.GetMetadataRequest{})
 	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
-	if n := meta.GetAppConnectionProperties().GetMaxConcurrency(); n != 1 {
-		return errors.New("events can get lost: start the sidecar with app-max-concurrency 1")
+	var risks []error
+	app := meta.GetAppConnectionProperties()
+	if app.GetMaxConcurrency() > 0 {
+		risks = append(risks, errors.New("events wait for requests: start the sidecar without app-max-concurrency"))
 	}
-	return nil
+	if app.GetHealth() != nil {
+		risks = append(risks, errors.New(
+			"deliveries can stop for good after a pause: start the sidecar without app health checks"))
+	}
+	if len(meta.GetResiliencies()) == 0 {
+		risks = append(risks, errors.New("an event that fails once is lost: give the sidecar a Resiliency with endless retries"))
+	}
+	if slices.Contains(meta.GetEnabledFeatures(), "HotReload") {
+		risks = append(risks, errors.New(
+			"deliveries can stop for good after a change of a resource: "+
+				"switch HotReload off in the Configuration of the sidecar"))
+	}
+	return errors.Join(risks...)
 }
 
+// maxKeys limits the keys of one call: some documents are large.
+const maxKeys = 256
+
 // Get implements store.
-func (c *daprClient) Get(ctx context.Context, key string) (value []byte, etag string, err error) {
-	item, err := c.Dapr.GetState(ctx, contract.StateStore, key, nil)
-	if err != nil {
-		return nil, "", fmt.Errorf("reading key %q of state store %q: %w", key, contract.StateStore, err)
+func (c *daprClient) Get(ctx context.Context, keys ...string) ([]stored, error) {
+	found := make([]stored, 0, len(keys))
+	for part := range slices.Chunk(keys, maxKeys) {
+		items, err := c.Dapr.GetBulkState(ctx, contract.StateStore, part, nil, int32(len(part)))
+		if err != nil {
+			return nil, fmt.Errorf("reading %s of state store %q: %w", names(part), contract.StateStore, err)
+		}
+		byKey := make(map[string]stored, len(items))
+		for _, item := range items {
+			if item.Error != "" {
+				return nil, fmt.Errorf("reading key %q of state store %q: %s", item.Key, contract.StateStore, item.Error)
+			}
+			byKey[item.Key] = stored{item.Value, item.Etag}
+		}
+		for _, key := range part {
+			found = append(found, byKey[key])
+		}
 	}
-	return item.Value, item.Etag, nil
+	return found, nil
 }
 
 // Put implements store.
-func (c *daprClient) Put(ctx context.Context, key string, value []byte, etag string) error {
-	// Without these options the SDK sends last-write, and Dapr ignores the ETag.
-	err := c.Dapr.SaveStateWithETag(ctx, contract.StateStore, key, value, etag, nil,
-		client.WithConcurrency(client.StateConcurrencyFirstWrite),
-		client.WithConsistency(client.StateConsistencyStrong))
-	if err != nil {
-		return fmt.Errorf("writing key %q of state store %q: %w", key, contract.StateStore, err)
+func (c *daprClient) Put(ctx context.Context, items ...put) error {
+	states := make([]*client.SetStateItem, len(items))
+	for i, item := range items {
+		states[i] = &client.SetStateItem{
+			Key:   item.key,
+			Value: item.value,
+			// Without these options the SDK sends last-write, and Dapr ignores the ETag.
+			Options: &client.StateOptions{
+				Concurrency: client.StateConcurrencyFirstWrite,
+				Consistency: client.StateConsistencyStrong,
+			},
+		}
+		if item.etag != "" {
+			states[i].Etag = &client.ETag{Value: item.etag}
+		}
+		if item.ttl > 0 {
+			states[i].Metadata = map[string]string{"ttlInSeconds": strconv.Itoa(int(item.ttl.Seconds()) + 1)}
+		}
+	}
+	if err := c.Dapr.SaveBulkState(ctx, contract.StateStore, states...); err != nil {
+		keys := make([]string, len(items))
+		for i, item := range items {
+			keys[i] = item.key
+		}
+		return fmt.Errorf("writing %s of state store %q: %w", names(keys), contract.StateStore, err)
 	}
 	return nil
+}
+
+// names describes the keys in an error.
+func names(keys []string) string {
+	if len(keys) == 1 {
+		return fmt.Sprintf("key %q", keys[0])
+	}
+	return fmt.Sprintf("%d keys, %q and others,", len(keys), keys[0])
 }

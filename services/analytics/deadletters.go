@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
@@ -36,42 +33,69 @@ func newDeadLetters(
 	s store, b broker, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
 ) *deadLetters {
 	return &deadLetters{
-		box:    &letterBox{store: s, budget: budget},
+		box:    newLetterBox(s, budget),
 		broker: b,
 		logger: logger,
 		kept: promauto.With(metrics).NewCounterVec(prometheus.CounterOpts{
 			Name: "daca_dead_letters_total",
-			Help: "Events that arrived on the dead-letter topic: listed, or unlisted because there are too many already.",
+			Help: "Events that can never be counted: listed, or unlisted because there are too many already.",
 		}, []string{"outcome"}),
 	}
 }
 
-// receive keeps a letter. Its subscription delivers raw payloads, as the binary
-// data of an envelope, so that even an event that is no CloudEvent arrives. An
-// event for which the list has no room is acknowledged all the same, and stays in
-// the topic's stream only: redelivered forever, it would hold up all others.
-func (d *deadLetters) receive(ctx context.Context, in *eventInput) (*eventOutput, error) {
-	var envelope cloudevents.Event
-	if err := json.Unmarshal(in.RawBody, &envelope); err != nil {
-		return nil, fastapi.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers raw payloads", nil, "body")
-	}
-	arrived := describe(envelope.Data(), time.Now())
-	logger := d.logger.With("id", arrived.ID, "topic", arrived.Topic, "reason", arrived.Reason)
-	listed, err := d.box.keep(ctx, arrived)
-	switch {
-	case err != nil:
-		logger.ErrorContext(ctx, "keeping a dead letter failed", "dependency", contract.StateStore, "error", err)
-		return status(statusRetry, err.Error()), nil
-	case !listed:
-		d.kept.WithLabelValues("unlisted").Inc()
-		logger.ErrorContext(ctx, "an event could not be handled, and there are too many dead letters to list it: "+
-			"it stays in the stream of the topic", "stream", contract.TopicDeadLetters)
-		return status(statusSuccess, "not listed: there are too many dead letters"), nil
-	}
-	d.kept.WithLabelValues("listed").Inc()
-	logger.ErrorContext(ctx, "an event could not be handled: see /deadletters")
-	return status(statusSuccess, ""), nil
+// receive keeps events that the sidecar could not deliver, from the dead-letter
+// topic.
+func (d *deadLetters) receive(ctx context.Context, entries []entry) {
+	d.keep(ctx, "", entries)
 }
+
+// bare refuses what is no delivery.
+func (d *deadLetters) bare(*http.Request, []byte) (any, error) {
+	return nil, fastapi.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers events", nil, "body")
+}
+
+// keep makes a letter of each entry without a status, and then acknowledges it. One
+// for which there is no room is acknowledged all the same: redelivered for ever, it
+// would hold up all others. It is in the log then, and in the metrics.
+func (d *deadLetters) keep(ctx context.Context, topic string, entries []entry) {
+	var letters []letter
+	var kept []*entry
+	for i := range entries {
+		if e := &entries[i]; e.status == "" {
+			letters = append(letters, describe(e.payload, topic, e.reason, time.Now()))
+			kept = append(kept, e)
+		}
+	}
+	if len(letters) == 0 {
+		return
+	}
+	logger := d.logger.With("events", len(letters), "topic", letters[0].Topic, "reason", letters[0].Reason)
+	listed, err := d.box.keep(ctx, letters)
+	if err != nil {
+		logger.ErrorContext(ctx, "keeping dead letters failed", "dependency", contract.StateStore, "error", err)
+		for _, e := range kept {
+			e.status = statusRetry
+			e.reason = storeUnavailable
+		}
+		return
+	}
+	for _, e := range kept {
+		e.status = statusSuccess
+		if e.reason != "" {
+			e.reason = "kept as a dead letter: " + e.reason
+		}
+	}
+	d.kept.WithLabelValues("listed").Add(float64(listed))
+	d.kept.WithLabelValues("unlisted").Add(float64(len(letters) - listed))
+	if listed < len(letters) {
+		logger.ErrorContext(ctx, "events can never be counted, and there are too many dead letters to keep them",
+			"unlisted", len(letters)-listed, "last", contract.Shorten(string(kept[len(kept)-1].payload), maxLogged))
+		return
+	}
+	logger.ErrorContext(ctx, "events can never be counted: see /deadletters")
+}
+
+const maxLogged = 1000 // bytes of an event
 
 type lettersOutput struct {
 	Body struct {
@@ -82,7 +106,7 @@ type lettersOutput struct {
 func (d *deadLetters) list(ctx context.Context, _ *struct{}) (*lettersOutput, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	letters, _, err := d.box.read(ctx)
+	letters, err := d.box.list(ctx)
 	if err != nil {
 		return nil, d.fail(ctx, "listing the dead letters", err)
 	}
@@ -102,30 +126,35 @@ type letterOutput struct {
 	}
 }
 
-// replay publishes the event to its topic and then removes the letter, unless the
-// event has come back in the meantime. If a failure in between leads to a second
-// replay, the event is published twice, and counted once like any copy.
+// replay publishes the event to its topic and then removes the letter. It publishes
+// what the suite reads of the event in an envelope of its own: whatever else somebody
+// put into it stays here. If a failure in between leads to a second replay, the event
+// is published twice, and counted once like any copy. An event that fails again
+// comes back as a letter.
 func (d *deadLetters) replay(ctx context.Context, in *letterPath) (*letterOutput, error) {
-	token := uuid.NewString()
-	found, err := d.box.beginReplay(ctx, in.ID, token)
-	if errors.Is(err, errNoReplay) {
-		return nil, fastapi.NewError(http.StatusConflict, "The event is too large to be kept, "+
-			"or names no topic of this service, and cannot be replayed: "+found.Reason)
-	}
-	if err == nil {
-		err = d.broker.Publish(ctx, found.Topic, found.Event)
-	}
+	found, err := d.box.find(ctx, in.ID)
 	if err != nil {
 		return nil, d.fail(ctx, "replaying a dead letter", err)
 	}
-	if err := d.box.endReplay(ctx, in.ID, token); err != nil {
+	event, err := found.decode()
+	if err != nil {
+		return nil, fastapi.NewError(http.StatusConflict, "The event cannot be replayed: "+err.Error())
+	}
+	encoded, err := event.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.broker.Publish(ctx, event.Type.Topic(), encoded); err != nil {
+		return nil, d.fail(ctx, "replaying a dead letter", err)
+	}
+	if err := d.box.remove(ctx, in.ID, found.ReceivedAt); err != nil && !errors.Is(err, errNoLetter) {
 		return nil, d.fail(ctx, "forgetting a dead letter", err)
 	}
 	return d.done(ctx, "replayed", in.ID), nil
 }
 
 func (d *deadLetters) remove(ctx context.Context, in *letterPath) (*letterOutput, error) {
-	if err := d.box.remove(ctx, in.ID); err != nil {
+	if err := d.box.remove(ctx, in.ID, time.Time{}); err != nil {
 		return nil, d.fail(ctx, "forgetting a dead letter", err)
 	}
 	return d.done(ctx, "deleted", in.ID), nil

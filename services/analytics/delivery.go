@@ -1,90 +1,193 @@
 package main
 
 import (
-	"crypto/subtle"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
-	"reflect"
+	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+	jsonv2 "github.com/go-json-experiment/json"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/fastapi"
 )
 
-// maxDelivery is larger than any delivery of a sidecar: 4 MiB by default, in
-// base64. A delivery refused for its size would be redelivered forever.
-const maxDelivery = 6 << 20
+// Limits of deliveries.
+const (
+	// A batch that is larger is not refused: what was read of it is handled, and the
+	// sidecar delivers the rest again.
+	maxDelivery   = 16 << 20
+	maxEntries    = 10_000
+	maxDeliveries = 4        // are handled at a time; others wait
+	maxBare       = 16 << 10 // bytes of a bare event
+	maxArena      = 1 << 20  // bytes that are kept for the next delivery
+)
 
-// eventInput is a request to a subscription route: a delivery of the sidecar, or
-// a bare event of a client.
-type eventInput struct {
-	ContentType    string `header:"Content-Type"`
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"For bare events, which have no id: the same key counts once."`
-	RawBody        []byte `contentType:"application/json"`
-}
-
-// bareEvent documents an event without an envelope, and the data of a CloudEvent.
-type bareEvent struct {
-	EventType contract.EventType `json:"event_type" enum:"MessageSent,UserRegistered"`
-	UserID    contract.UserID    `json:"user_id"`
-}
-
-// cloudEvent documents an event as Dapr delivers it: contract.Event has an example,
-// to which Dapr adds fields of its own such as "topic" and "pubsubname".
-type cloudEvent struct {
-	SpecVersion string    `json:"specversion" enum:"1.0"`
-	ID          string    `json:"id" doc:"The same id counts once."`
-	Source      string    `json:"source"`
-	Type        string    `json:"type"`
-	Time        time.Time `json:"time,omitempty"`
-	Data        bareEvent `json:"data"`
-}
-
-// eventBody documents the body of a delivery. The handlers decode it themselves,
-// because Dapr must learn in a 200 that an event cannot be decoded.
-func eventBody(registry huma.Registry) *huma.RequestBody {
-	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-		"application/json":              {Schema: registry.Schema(reflect.TypeFor[bareEvent](), true, "")},
-		contract.CloudEventsContentType: {Schema: registry.Schema(reflect.TypeFor[cloudEvent](), true, "")},
-	}}
-}
-
-// eventOutput is the answer to an event. Dapr understands SUCCESS; RETRY, which
-// asks for a redelivery by the Resiliency policy; and DROP, which moves the event
-// to the dead-letter topic. A bare event gets the tutorials' success or ignored.
-type eventOutput struct {
-	Body struct {
-		Status string `json:"status" enum:"SUCCESS,RETRY,DROP,success,ignored"`
-		Reason string `json:"reason,omitempty" doc:"Why the event is dropped or ignored, or to be delivered again."`
-	}
-}
-
-// See https://docs.dapr.io/reference/api/pubsub_api/, "Expected HTTP Response".
+// See https://docs.dapr.io/reference/api/pubsub_api/, "Expected HTTP Response". The
+// third status, DROP, is never used: of a bulk delivery, daprd up to 1.18.2 may then
+// bury another event, or end.
 const (
 	statusSuccess = "SUCCESS"
 	statusRetry   = "RETRY"
-	statusDrop    = "DROP"
 )
 
-func status(s, reason string) *eventOutput {
-	out := &eventOutput{}
-	out.Body.Status = s
-	out.Body.Reason = reason
-	return out
+// deliveries are the subscription routes. They decode and answer by themselves,
+// because all events of all users pass here.
+type deliveries struct {
+	tokens  tokens
+	slots   chan struct{} // one for each delivery that may be handled at a time
+	arenas  sync.Pool     // of *[]byte
+	singles lastSeen      // deliveries that were no batch
+	logger  *slog.Logger
 }
 
-// fromSidecar is a middleware that admits only requests with the token that the
-// sidecar sends if it has an app token (dapr.io/app-token-secret).
-func fromSidecar(token string) func(huma.Context, func(huma.Context)) {
-	const refusal = `{"detail":"Only the Dapr sidecar delivers events, with its app token in the header dapr-api-token."}`
-	return func(ctx huma.Context, next func(huma.Context)) {
-		if subtle.ConstantTimeCompare([]byte(ctx.Header("dapr-api-token")), []byte(token)) == 1 {
-			next(ctx)
+func newDeliveries(t tokens, logger *slog.Logger) *deliveries {
+	return &deliveries{
+		tokens: t,
+		slots:  make(chan struct{}, maxDeliveries),
+		arenas: sync.Pool{New: func() any { return new([]byte) }},
+		logger: logger,
+	}
+}
+
+// route returns a subscription route. handle sets the status of each entry of a
+// delivery; bare answers a body that is no delivery.
+func (d *deliveries) route(
+	handle func(context.Context, []entry), bare func(*http.Request, []byte) (any, error),
+) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if !d.tokens.mayDeliver(c.Request) {
+			refuse(c, errNotDelivered)
 			return
 		}
-		ctx.SetStatus(http.StatusUnauthorized)
-		ctx.SetHeader("Content-Type", "application/json")
-		_, _ = io.WriteString(ctx.BodyWriter(), refusal)
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		case <-c.Request.Context().Done():
+			return
+		}
+		arena, _ := d.arenas.Get().(*[]byte)
+		defer func() {
+			if cap(*arena) <= maxArena {
+				*arena = (*arena)[:0]
+				d.arenas.Put(arena)
+			}
+		}()
+		body := bufio.NewReader(io.LimitReader(c.Request.Body, maxDelivery))
+		// A client that is still sending does not read its answer.
+		defer func() { _, _ = io.Copy(io.Discard, io.LimitReader(c.Request.Body, 4*maxDelivery)) }()
+		if startsBatch(body) {
+			d.batch(c, body, arena, handle)
+			return
+		}
+		whole, err := io.ReadAll(body)
+		switch s := look(whole); {
+		case err != nil:
+			refuse(c, fastapi.NewError(http.StatusBadRequest, "The body cannot be read: "+err.Error()))
+		case s.isBatch():
+			d.batch(c, bytes.NewReader(whole), arena, handle)
+		case s.SpecVersion != nil || isCloudEvents(c.ContentType()):
+			d.single(c, s, whole, arena, handle)
+		case !d.tokens.mayAdminister(c.Request):
+			refuse(c, errNotAdmin)
+		case len(whole) > maxBare:
+			refuse(c, fastapi.NewError(http.StatusRequestEntityTooLarge, "A bare event has at most 16384 bytes"))
+		default:
+			answer, err := bare(c.Request, whole)
+			if err != nil {
+				refuse(c, err)
+				return
+			}
+			c.JSON(http.StatusOK, answer)
+		}
 	}
+}
+
+func isCloudEvents(contentType string) bool { return contentType == contract.CloudEventsContentType }
+
+// batch handles a bulk delivery.
+func (d *deliveries) batch(c *gin.Context, body io.Reader, arena *[]byte, handle func(context.Context, []entry)) {
+	ctx := c.Request.Context()
+	entries, err := readBatch(body, arena)
+	if err != nil {
+		d.logger.WarnContext(ctx, "a bulk delivery was read in part: the rest has to be delivered again",
+			"entries", len(entries), "error", err)
+		if len(entries) == 0 {
+			refuse(c, fastapi.NewError(http.StatusBadRequest, err.Error()))
+			return
+		}
+	}
+	handle(ctx, entries)
+	c.Data(http.StatusOK, "application/json", answerBatch(entries))
+}
+
+// deliveryAnswer is the answer to a delivery of one event.
+type deliveryAnswer struct {
+	Status string `json:"status" enum:"SUCCESS,RETRY,success,ignored"`
+	Reason string `json:"reason,omitempty" doc:"Why the event is a dead letter, ignored, or to be delivered again."`
+}
+
+// single handles a CloudEvent that came alone.
+func (d *deliveries) single(
+	c *gin.Context, s single, body []byte, arena *[]byte, handle func(context.Context, []entry),
+) {
+	one := []entry{{payload: body}}
+	if s.fromSidecar() {
+		d.singles.now()
+		if s.DataBase64 != nil { // a raw payload, in an envelope of the sidecar
+			one[0].payload = unpack(s.DataBase64, arena)
+		}
+	}
+	handle(c.Request.Context(), one)
+	c.JSON(http.StatusOK, deliveryAnswer{one[0].status, one[0].reason})
+}
+
+// Risk returns an error if events were delivered one at a time lately: then daprd up
+// to 1.18.2 may take the failure of one for the failure of another, and lose it.
+func (d *deliveries) Risk(context.Context) error {
+	if d.singles.within(singlesMatter) {
+		return errors.New("events can get lost: the sidecar delivers them one at a time; " +
+			"switch bulkSubscribe on in all Subscriptions")
+	}
+	return nil
+}
+
+const singlesMatter = time.Minute
+
+// lastSeen remembers when something happened last, for concurrent use.
+type lastSeen struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (l *lastSeen) now() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.at = time.Now()
+}
+
+func (l *lastSeen) within(d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.at.IsZero() && time.Since(l.at) < d
+}
+
+// refuse answers with the error, which is 500 if it is none of fastapi.
+func refuse(c *gin.Context, err error) {
+	var known *fastapi.Error
+	if !errors.As(err, &known) {
+		known = fastapi.NewError(http.StatusInternalServerError, "Internal Server Error")
+	}
+	for name, values := range known.Headers {
+		c.Header(name, values[0])
+	}
+	body, _ := jsonv2.Marshal(known)
+	c.Data(known.Status, "application/json", body)
+	c.Abort()
 }

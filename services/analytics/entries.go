@@ -1,73 +1,120 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"strconv"
-	"strings"
-	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// entries are the events that a document remembers: for each a comma, the digest
-// of its id in digestLen characters, and its event time in Unix milliseconds to
-// base 36:
+// entries are events that are remembered: for each a comma, the digest of its id in
+// digestLen characters, and its time in Unix milliseconds to base 36. In JSON they
+// are one string, because decoding thousands of small ones would take longer than
+// all the rest of counting:
 //
 //	",ypeBEsobvcr6wjGzmiPcTQmjwtnk00,PiPoFgA5WUoziU9lZOGxNAmjwtnk00"
-//
-// They are one string because decoding thousands of small ones would take longer
-// than all the rest of counting.
-type entries string
+type entries []byte
 
 const (
-	comma     = "," // occurs in no digest and in no number
+	comma     = ',' // occurs in no digest and in no number
 	digestLen = 22
 )
 
 // digest shortens an id of any length to digestLen characters, 128 bits of SHA-256.
 func digest(id string) string {
 	sum := sha256.Sum256([]byte(id))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	var text [digestLen]byte
+	base64.RawURLEncoding.Encode(text[:], sum[:16])
+	return string(text[:])
 }
 
-func (e *entries) add(digest string, eventTime time.Time) {
-	*e += entries(comma + digest + strconv.FormatInt(eventTime.UnixMilli(), 36))
+func (e *entries) add(digest string, at int64) {
+	*e = append(*e, comma)
+	*e = append(*e, digest...)
+	*e = strconv.AppendInt(*e, at, 36)
 }
 
-func (e entries) has(digest string) bool { return strings.Contains(string(e), comma+digest) }
+func (e entries) size() int { return bytes.Count(e, []byte{comma}) }
 
-func (e entries) size() int { return strings.Count(string(e), comma) }
-
-// cut removes the n oldest events and returns the latest of their times, in Unix
-// milliseconds.
-func (e *entries) cut(n int) (latest int64) {
-	for range n {
-		entry := strings.TrimPrefix(string(*e), comma)
-		rest := ""
-		if end := strings.Index(entry, comma); end >= 0 {
-			rest = entry[end:]
-			entry = entry[:end]
+// each calls visit with the digest and the time of each event, in the order in which
+// they were added. An entry that was damaged has the time 0.
+func (e entries) each(visit func(digest []byte, at int64)) {
+	for len(e) > 0 {
+		entry := e[1:]
+		end := bytes.IndexByte(entry, comma)
+		if end < 0 {
+			end = len(entry)
 		}
-		if ms, err := strconv.ParseInt(entry[min(len(entry), digestLen):], 36, 64); err == nil {
-			latest = max(latest, ms)
+		length := min(digestLen, end)
+		at, err := strconv.ParseInt(string(entry[length:end]), 36, 64)
+		if err != nil {
+			at = 0
 		}
-		*e = entries(rest)
+		visit(entry[:length], at)
+		e = entry[end:]
 	}
-	return latest
 }
 
-// UnmarshalJSON reads a string, or the list of strings that entries used to be.
-func (e *entries) UnmarshalJSON(b []byte) error {
-	if b[0] != '[' {
-		return jsonv2.Unmarshal(b, (*string)(e))
+// MarshalJSONTo writes the one string.
+func (e entries) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return enc.WriteToken(jsontext.String(string(e)))
+}
+
+// UnmarshalJSONFrom reads a string, or the list of strings that entries once were.
+func (e *entries) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*e = nil
+	if dec.PeekKind() != '[' {
+		var text string
+		if err := jsonv2.UnmarshalDecode(dec, &text); err != nil {
+			return err
+		}
+		if text != "" && text[0] != comma {
+			text = string(comma) + text
+		}
+		*e = entries(text)
+		return nil
 	}
 	var list []string
-	if err := jsonv2.Unmarshal(b, &list); err != nil {
+	if err := jsonv2.UnmarshalDecode(dec, &list); err != nil {
 		return err
 	}
 	for _, entry := range list {
-		*e += entries(comma + entry)
+		*e = append(append(*e, comma), entry...)
 	}
 	return nil
 }
+
+// idSet answers whether entries have a digest. It indexes them when it is asked often.
+type idSet struct {
+	text  entries
+	index map[string]struct{}
+	asked int
+}
+
+// scans is how often an idSet looks through its text before it makes an index.
+const scans = 4
+
+func (s *idSet) has(digest string) bool {
+	if s.index == nil {
+		if s.asked++; s.asked <= scans {
+			return bytes.Contains(s.text, []byte(digest))
+		}
+		s.index = make(map[string]struct{}, s.text.size())
+		s.text.each(func(known []byte, _ int64) { s.index[string(known)] = struct{}{} })
+	}
+	_, ok := s.index[digest]
+	return ok
+}
+
+func (s *idSet) add(digest string, at int64) {
+	s.text.add(digest, at)
+	if s.index != nil {
+		s.index[digest] = struct{}{}
+	}
+}
+
+// size is about how many bytes of memory the set takes.
+func (s *idSet) size() int { return len(s.text) + 64*len(s.index) }

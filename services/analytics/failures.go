@@ -16,11 +16,13 @@ const readTimeout = 3 * time.Second
 const storeUnavailable = "The state store " + contract.StateStore +
 	" is unavailable; nothing can be said about the count. Try again later."
 
+const corrupt = "What " + contract.StateStore + " holds for the user is not a count. " +
+	"It is left as it is; the log names its key."
+
 // failed returns the answer for a count that cannot be read or changed.
 func failed(err error) error {
 	if errors.Is(err, errCorrupt) {
-		return fastapi.NewError(http.StatusInternalServerError, "What "+contract.StateStore+
-			" holds for the user is not a count. It is left as it is; the log names its key.")
+		return fastapi.NewError(http.StatusInternalServerError, corrupt)
 	}
 	return unavailable(storeUnavailable)
 }

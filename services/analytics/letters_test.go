@@ -1,8 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"testing"
+
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // TestStoredLetter holds the example of letter's comment.
@@ -10,7 +11,7 @@ func TestStoredLetter(t *testing.T) {
 	t.Parallel()
 	published := `{"specversion":"1.0","id":"1","source":"chat-service","type":"MessageSent",` +
 		`"time":"2026-01-02T12:00:00Z","topic":"messages","data":{"event_type":"Other","user_id":"alice"}}`
-	value, err := json.Marshal([]letter{describe([]byte(published), noon)})
+	value, err := jsonv2.Marshal([]letter{describe([]byte(published), "", "", noon)})
 	if err != nil {
 		t.Fatal(err)
 	}

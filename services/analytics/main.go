@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"daca/services/internal/contract"
@@ -31,13 +32,16 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 
 	metrics := serve.NewMetrics()
 	counts := newCounter(dapr, counterConfig{
-		Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget,
+		Window: cfg.DedupWindow, Budget: cfg.CommitBudget,
 	}, logger, metrics)
 	letters := newDeadLetters(dapr, dapr, cfg.CommitBudget, logger, metrics)
-	api := newAPI(cfg, counts, letters, []serve.Check{
+	arriving := newDeliveries(tokens{app: cfg.AppToken, admin: cfg.AdminToken}, logger)
+	api := newAPI(cfg, counts, letters, arriving, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.StateStore, Probe: counts.Ping},
-		{Name: "deliveries", Optional: true, Probe: dapr.OneAtATime},
+		{Name: "deliveries", Optional: true, Probe: func(ctx context.Context) error {
+			return errors.Join(dapr.Risks(ctx), arriving.Risk(ctx))
+		}},
 	}, logger, metrics)
 	return api.Run(ctx)
 }

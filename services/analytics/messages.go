@@ -2,88 +2,103 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
-	"time"
+	"net/http"
 
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 )
 
-// events handles the events that Dapr delivers, and the bare events of the
-// tutorials.
+// events handles the events of one topic.
 type events struct {
-	counts *counter
-	logger *slog.Logger
+	want    contract.EventType
+	change  func(int64) int64 // what an event does to the count; nil only makes the user known
+	counts  *counter
+	letters *deadLetters
+	logger  *slog.Logger
 }
 
-// messageSent counts the event.
-func (e *events) messageSent(ctx context.Context, in *eventInput) (*eventOutput, error) {
-	return e.handle(ctx, in, contract.MessageSent, addOne)
+// handle makes the changes of all events at once. An event that can never be
+// counted becomes a dead letter, and costs the others nothing. What the store does
+// not take is to be delivered again.
+func (e *events) handle(ctx context.Context, entries []entry) {
+	changes := make([]*change, 0, len(entries))
+	all := make([]change, len(entries))
+	for i := range entries {
+		event, err := contract.DecodeCloudEvent(entries[i].payload, e.want)
+		if err != nil {
+			entries[i].reason = err.Error()
+			continue
+		}
+		all[i] = change{user: event.UserID, operation: operation{ID: event.ID, Time: event.Time, Change: e.change}}
+		changes = append(changes, &all[i])
+	}
+	applyErr := e.counts.Apply(ctx, changes...)
+	for i := range entries {
+		ch := &all[i]
+		switch {
+		case entries[i].reason != "":
+		case applyErr != nil || ch.err != nil && !errors.Is(ch.err, errCorrupt):
+			entries[i].status = statusRetry
+			entries[i].reason = storeUnavailable
+		case ch.err != nil:
+			entries[i].reason = corrupt
+		default:
+			entries[i].reason = ch.verdict.reason()
+		}
+		if entries[i].reason == "" {
+			entries[i].status = statusSuccess
+		}
+	}
+	e.letters.keep(ctx, e.want.Topic(), entries)
 }
 
-// userRegistered makes the user known, with count 0. It never resets a known user.
-func (e *events) userRegistered(ctx context.Context, in *eventInput) (*eventOutput, error) {
-	return e.handle(ctx, in, contract.UserRegistered, nil)
+// reason says why an event can never be counted; it is empty if that was done.
+func (v verdict) reason() string {
+	switch v {
+	case tooOld:
+		return "the event is older than the event ids that are remembered: whether it was counted cannot be told"
+	case tooEarly:
+		return "the event's time is further in the future than event ids are remembered for"
+	case forgotten:
+		return "the event ids of its time are lost in the state store: whether it was counted cannot be told"
+	case full:
+		return "the count of the user cannot grow any more"
+	case reused:
+		return "another event had the same id"
+	case accepted, duplicate:
+	}
+	return ""
 }
 
-// maxClockSkew is how far a publisher's clock may be ahead. An event from further
-// in the future would push the document's Horizon there when it is forgotten.
-const maxClockSkew = 5 * time.Minute
-
-func (e *events) handle(
-	ctx context.Context, in *eventInput, want contract.EventType, change func(int64) int64,
-) (*eventOutput, error) {
-	if !contract.IsCloudEvent(in.ContentType, in.RawBody) {
-		return e.handleBare(ctx, in, want, change)
+// bare handles {"event_type","user_id"} without an envelope, as people send it by
+// hand. Its errors are those of HTTP.
+func (e *events) bare(r *http.Request, body []byte) (any, error) {
+	if len(body) == 0 {
+		return nil, fastapi.Unprocessable("missing", "Field required", nil, "body")
 	}
-	event, err := contract.DecodeCloudEvent(in.RawBody, want)
-	if err != nil {
-		return drop(ctx, e.logger, err.Error()), nil
-	}
-	logger := e.logger.With("event_id", event.ID, "event_time", event.Time, "user_id", event.UserID)
-	if event.Time.After(time.Now().Add(maxClockSkew)) {
-		reason := fmt.Sprintf("the event's time %s is in the future", event.Time.Format(time.RFC3339))
-		return drop(ctx, logger, reason), nil
-	}
-	v, _, err := e.counts.Apply(ctx, event.UserID, operation{ID: event.ID, Time: event.Time, Change: change})
+	event, err := contract.DecodeBareEvent(body)
 	switch {
 	case err != nil:
-		return status(statusRetry, storeUnavailable), nil //nolint:nilerr // Apply logs it, and Dapr reads the body
-	case v == tooOld:
-		const reason = "the event is older than the event ids that are remembered: whether it was counted cannot be told"
-		return drop(ctx, logger, reason), nil
-	}
-	return status(statusSuccess, ""), nil
-}
-
-// drop moves an event that can never be handled to the dead-letter topic.
-func drop(ctx context.Context, logger *slog.Logger, reason string) *eventOutput {
-	logger.WarnContext(ctx, "dropping an event that can never be handled",
-		"to", contract.TopicDeadLetters, "reason", reason)
-	return status(statusDrop, reason)
-}
-
-// handleBare handles {"event_type","user_id"} without an envelope, as people send
-// it by hand. It comes from no sidecar, so its errors are those of HTTP.
-func (e *events) handleBare(
-	ctx context.Context, in *eventInput, want contract.EventType, change func(int64) int64,
-) (*eventOutput, error) {
-	event, err := contract.DecodeBareEvent(in.RawBody)
-	switch {
-	case err != nil:
-		return nil, fastapi.Unprocessable("value_error", err.Error(), string(in.RawBody), "body")
-	case event.Type != want:
-		return status("ignored", "event_type is not "+string(want)), nil
+		return nil, fastapi.Unprocessable("value_error", err.Error(), string(body), "body")
+	case event.Type != e.want:
+		return deliveryAnswer{"ignored", "event_type is not " + string(e.want)}, nil
 	case event.UserID == "":
-		return status("ignored", "user_id is missing"), nil
+		return deliveryAnswer{"ignored", "user_id is missing"}, nil
 	}
 	if err := event.UserID.Validate(); err != nil {
 		return nil, fastapi.Unprocessable("value_error", err.Error(), event.UserID, "body", "user_id")
 	}
-	op := operation{ID: operationID(string(want), in.IdempotencyKey), Change: change}
-	if _, _, err := e.counts.Apply(ctx, event.UserID, op); err != nil {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKey {
+		return nil, fastapi.Unprocessable("string_too_long", "String should have at most 255 characters", key,
+			"header", "Idempotency-Key")
+	}
+	if _, err := e.counts.do(r.Context(), event.UserID, request(string(e.want), key, "", e.change)); err != nil {
 		return nil, failed(err)
 	}
-	return status("success", ""), nil
+	return deliveryAnswer{Status: "success"}, nil
 }
+
+const maxKey = 255 // characters of an Idempotency-Key

@@ -3,8 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
@@ -16,7 +16,7 @@ import (
 // come with fastapi.New.
 func newAPI(
 	cfg config, counts *counter, letters *deadLetters,
-	checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
+	arriving *deliveries, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
 ) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
 		Name:  contract.AnalyticsApp,
@@ -38,24 +38,22 @@ func newAPI(
 	fastapi.Register(api, api.Operation("increment", "POST", "/analytics/{user_id}/increment", "analytics",
 		"Add one to the user's count", 422, 503), a.increment)
 
-	delivery := func(id, path, summary string) huma.Operation {
-		op := api.Operation(id, "POST", path, "subscriptions", summary, 413, 422, 503)
-		op.RequestBody = eventBody(api.OpenAPI().Components.Schemas)
-		op.SkipValidateBody = true
-		op.MaxBodyBytes = maxDelivery
-		if cfg.AppToken != "" {
-			op.Responses = fastapi.Responses(api, 401, 413, 422, 503)
-			op.Middlewares = huma.Middlewares{fromSidecar(cfg.AppToken)}
-		}
-		return op
+	subscribe := func(id, topic, summary string, handle func(context.Context, []entry),
+		bare func(*http.Request, []byte) (any, error),
+	) {
+		op := api.Operation(id, "POST", "/"+topic, "subscriptions", summary, 400, 401, 422, 503)
+		describeDelivery(api, &op)
+		api.OpenAPI().AddOperation(&op)
+		api.Engine.POST(op.Path, arriving.route(handle, bare))
 	}
-	e := &events{counts: counts, logger: logger}
-	fastapi.Register(api, delivery("messages", "/messages",
-		"Count a MessageSent event of topic messages"), e.messageSent)
-	fastapi.Register(api, delivery("users", "/users",
-		"Make the user of a UserRegistered event of topic users known"), e.userRegistered)
-	fastapi.Register(api, delivery("deadletters-receive", "/deadletters",
-		"Keep an event that could not be handled"), letters.receive)
+	sent := &events{want: contract.MessageSent, change: addOne, counts: counts, letters: letters, logger: logger}
+	subscribe("messages", contract.TopicMessages,
+		"Count the MessageSent events of topic messages", sent.handle, sent.bare)
+	registered := &events{want: contract.UserRegistered, counts: counts, letters: letters, logger: logger}
+	subscribe("users", contract.TopicUsers,
+		"Make the users of the UserRegistered events of topic users known", registered.handle, registered.bare)
+	subscribe("deadletters-receive", contract.TopicDeadLetters,
+		"Keep the events that the sidecar could not deliver", letters.receive, letters.bare)
 
 	fastapi.Register(api, api.Operation("deadletters-list", "GET", "/deadletters", "dead letters",
 		"Which events could not be handled?", 503), letters.list)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,11 +55,12 @@ func newService(t *testing.T, environ ...string) *service {
 	logger := slog.New(slog.DiscardHandler)
 	metrics := serve.NewMetrics()
 	s.counts = newCounter(s.store, counterConfig{
-		Window: cfg.DedupWindow, Cap: cfg.DedupCap, Budget: cfg.CommitBudget,
+		Window: cfg.DedupWindow, Budget: cfg.CommitBudget,
 	}, logger, metrics)
 	letters := newDeadLetters(s.store, s.broker, cfg.CommitBudget, logger, metrics)
 	checks := []serve.Check{{Name: contract.StateStore, Probe: s.counts.Ping}}
-	s.Handler = newAPI(cfg, s.counts, letters, checks, logger, metrics).Handler()
+	arriving := newDeliveries(tokens{app: cfg.AppToken, admin: cfg.AdminToken}, logger)
+	s.Handler = newAPI(cfg, s.counts, letters, arriving, checks, logger, metrics).Handler()
 	return s
 }
 
@@ -124,13 +126,14 @@ func TestIdempotencyKeys(t *testing.T) {
 	s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":1}`)
 	s.Expect(t, "POST", "/analytics/carol/initialize?message_count=5", "", 200,
 		`{"status":"success","user_id":"carol","message_count":5}`, "Idempotency-Key", "k")
-	s.Expect(t, "POST", "/analytics/carol/initialize?message_count=9", "", 200,
-		`{"status":"success","user_id":"carol","message_count":5}`, "Idempotency-Key", "k")
+	s.Expect(t, "POST", "/analytics/carol/initialize?message_count=9", "", 422,
+		`{"detail":[{"type":"value_error","loc":["header","Idempotency-Key"],`+
+			`"msg":"The key was used to set another count","input":"k"}]}`, "Idempotency-Key", "k")
 }
 
-// TestPoisonIsDropped holds that an event that can never be handled goes to the
-// dead-letter topic at once, and changes nothing.
-func TestPoisonIsDropped(t *testing.T) {
+// TestPoisonBecomesADeadLetter holds that an event that can never be counted is kept
+// and acknowledged, changes nothing, and costs the others of its batch nothing.
+func TestPoisonBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"no data":           `{"specversion":"1.0","id":"1","source":"s","type":"t"}`,
@@ -144,18 +147,26 @@ func TestPoisonIsDropped(t *testing.T) {
 		"user of dots":      delivered("1", `{"event_type":"MessageSent","user_id":".."}`),
 		"user with newline": delivered("1", `{"event_type":"MessageSent","user_id":"a\r\nb"}`),
 		"user too long":     delivered("1", `{"event_type":"MessageSent","user_id":"`+strings.Repeat("a", 1024)+`"}`),
+		"no JSON":           "no JSON at all",
+		"nothing":           "",
+		"not UTF-8":         "\xff\xfe",
+		"another type":      delivered("1", `{"event_type":"UserRegistered","user_id":"alice"}`),
+		"before 1970":       strings.Replace(delivered("1", sentByAlice), `1999-12-31`, "1969-12-31", 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
-			rec := s.Send("POST", "/messages", body)
-			var answer struct{ Status, Reason string }
-			err := json.Unmarshal(rec.Body.Bytes(), &answer)
-			if err != nil || rec.Code != 200 || answer.Status != "DROP" || answer.Reason == "" {
-				t.Errorf("answer is %d %s; want 200 with DROP and a reason", rec.Code, rec.Body)
+			good := []string{delivered("2", sentByAlice), delivered("3", sentByAlice)}
+			s.Expect(t, "POST", "/messages", bulk(good[0], body, good[1]), 200, `{"statuses":[`+
+				`{"entryId":"0","status":"SUCCESS"},{"entryId":"1","status":"SUCCESS"},{"entryId":"2","status":"SUCCESS"}]}`)
+			s.Expect(t, "GET", "/analytics/alice", "", 200, `{"message_count":2}`)
+			letters := s.letters(t)
+			if len(letters) != 1 || letters[0].Reason == "" || letters[0].Topic != "messages" ||
+				string(letters[0].Event)+string(letters[0].Raw) != body {
+				t.Errorf("the dead letters are %+v; want the event, with a reason", letters)
 			}
-			if len(s.store.values) != 0 {
-				t.Errorf("something was stored: %v", s.store.values)
+			if len(s.store.values) != 2 {
+				t.Errorf("more is stored than alice and the letter: %v", s.store.values)
 			}
 		})
 	}
@@ -195,7 +206,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		"event broken":          {"/messages", `{"event_type":`, 422, "not valid JSON"},
 		"event numeric type":    {"/messages", `{"event_type":1,"user_id":"alice"}`, 422, "must be strings"},
 		"event bad user":        {"/messages", `{"event_type":"MessageSent","user_id":"a\u0000b"}`, 422, "control"},
-		"event too large":       {"/messages", `{"x":"` + strings.Repeat("a", 6<<20) + `"}`, 413, "6291456"},
+		"event too large":       {"/messages", `{"x":"` + strings.Repeat("a", 16<<10) + `"}`, 413, "16384"},
 		"count in another case": {initialize, `{"Message_Count":42}`, 422, "missing"},
 		"body too large":        {initialize, `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, "1048576"},
 		"count 1e400":           {initialize, `{"message_count":1e400}`, 422, "message_count"},
@@ -271,8 +282,7 @@ func TestDeadLetters(t *testing.T) {
 	}
 	s.Expect(t, "POST", "/deadletters/nope/replay", "", 404, `{"detail":"Dead letter not found"}`)
 	s.Expect(t, "POST", "/deadletters/"+bad.ID+"/replay", "", 409,
-		`{"detail":"The event is too large to be kept, or names no topic of this service, `+
-			`and cannot be replayed: not valid JSON"}`)
+		`{"detail":"The event cannot be replayed: it names no topic of this service"}`)
 
 	s.broker.err = errors.New("no broker")
 	if rec := s.Send("POST", "/deadletters/"+good.ID+"/replay", ""); rec.Code != 503 {
@@ -280,7 +290,10 @@ func TestDeadLetters(t *testing.T) {
 	}
 	s.broker.err = nil
 	s.Expect(t, "POST", "/deadletters/"+good.ID+"/replay", "", 200, `{"status":"replayed","id":"`+good.ID+`"}`)
-	if len(s.broker.published) != 1 || s.broker.published[0] != "messages "+event {
+	const clean = `{"specversion":"1.0","id":"1","source":"chat-service","type":"MessageSent",` +
+		`"datacontenttype":"application/json","time":"1999-12-31T12:00:00Z",` +
+		`"data":{"event_type":"MessageSent","user_id":"alice"}}`
+	if len(s.broker.published) != 1 || s.broker.published[0] != "messages "+clean {
 		t.Errorf("published %q", s.broker.published)
 	}
 	s.Expect(t, "DELETE", "/deadletters/"+bad.ID, "", 200, `{"status":"deleted","id":"`+bad.ID+`"}`)
@@ -291,7 +304,7 @@ func TestDeadLetters(t *testing.T) {
 func rawDelivery(published string) string {
 	body, _ := json.Marshal(map[string]any{
 		"specversion": "1.0", "id": "x", "source": "s", "type": "t",
-		"topic": "deadletters", "data_base64": []byte(published),
+		"topic": "deadletters", "pubsubname": "pubsub", "data_base64": []byte(published),
 	})
 	return string(body)
 }
@@ -310,14 +323,62 @@ func (s *service) letters(t *testing.T) []letter {
 func TestAReplayedLetterThatComesBackStays(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	event := delivered("1", `{"event_type":"Unknown","user_id":"alice"}`)
-	s.Expect(t, "POST", "/deadletters", rawDelivery(event), 200, `{"status":"SUCCESS"}`)
-	s.broker.onPublish = func() { s.Expect(t, "POST", "/deadletters", rawDelivery(event), 200, `{"status":"SUCCESS"}`) }
+	event := sentAt(time.Now().Add(48 * time.Hour)) // by a clock that is ahead
+	s.Expect(t, "POST", "/messages", bulk(event), 200, `{"statuses":[{"entryId":"0","status":"SUCCESS"}]}`)
+	s.broker.onPublish = func() {
+		s.broker.onPublish = nil
+		s.Expect(t, "POST", "/messages", bulk(event), 200, `{"statuses":[{"entryId":"0","status":"SUCCESS"}]}`)
+	}
 	id := s.letters(t)[0].ID
 	s.Expect(t, "POST", "/deadletters/"+id+"/replay", "", 200, `{"status":"replayed","id":"`+id+`"}`)
 	if n := len(s.letters(t)); n != 1 {
 		t.Errorf("%d letters are left; want the one that came back", n)
 	}
+}
+
+// TestReplayPublishesNothingOfItsOwn holds that nobody can publish whatever he likes
+// by a dead letter: "traceid":7 would end every sidecar that delivers it.
+func TestReplayPublishesNothingOfItsOwn(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	good := delivered("1", sentByAlice)
+	strange := strings.Replace(good, `"traceid":""`, `"traceid":7,"extra":{"a":[]}`, 1)
+	s.Expect(t, "POST", "/deadletters", bulk(strange), 200, `{"statuses":[{"entryId":"0","status":"SUCCESS"}]}`)
+	s.Expect(t, "POST", "/deadletters", bulk(strings.Replace(good, sentByAlice, `{"user_id":7}`, 1)), 200,
+		`{"statuses":[{"entryId":"0","status":"SUCCESS"}]}`)
+	letters := s.letters(t)
+	s.Expect(t, "POST", "/deadletters/"+letters[0].ID+"/replay", "", 200,
+		`{"status":"replayed","id":"`+letters[0].ID+`"}`)
+	s.Expect(t, "POST", "/deadletters/"+letters[1].ID+"/replay", "", 409,
+		`{"detail":"The event cannot be replayed: data: event_type and user_id must be strings"}`)
+	if len(s.broker.published) != 1 || strings.Contains(s.broker.published[0], "trace") ||
+		strings.Contains(s.broker.published[0], "extra") {
+		t.Errorf("published %q", s.broker.published)
+	}
+}
+
+// bulk is a bulk delivery of raw payloads, with the entry ids 0, 1 and so on.
+func bulk(payloads ...string) string {
+	entries := make([]map[string]any, len(payloads))
+	for i, payload := range payloads {
+		entries[i] = map[string]any{
+			"entryId": strconv.Itoa(i), "contentType": "application/octet-stream", "metadata": nil,
+			"event": []byte(payload), // in base64
+		}
+	}
+	body, _ := json.Marshal(map[string]any{
+		"entries": entries, "id": "x", "metadata": map[string]string{"pubsubName": "pubsub"},
+		"pubsubname": "pubsub", "topic": "messages", "type": "com.dapr.event.sent.bulk",
+	})
+	return string(body)
+}
+
+// sentAt is an event of alice with the time as its id.
+func sentAt(at time.Time) string {
+	body, _ := contract.Event{
+		ID: at.Format(time.RFC3339Nano), Time: at.Truncate(time.Millisecond), Type: contract.MessageSent, UserID: "alice",
+	}.Encode()
+	return string(body)
 }
 
 // TestDeadLettersNeverHoldUpDelivery holds that every payload that may arrive on the
@@ -348,14 +409,16 @@ func TestDeadLettersNeverHoldUpDelivery(t *testing.T) {
 			t.Errorf("replaying a letter of %d bytes answers %d", l.Size, rec.Code)
 		}
 	}
-	for i := range 10 {
-		accepted(fmt.Sprintf(`{"n":%d,"x":%q}`, i, strings.Repeat("a", 250<<10)))
+	for i := range 40 {
+		accepted(fmt.Sprintf(`{"n":%d,"x":%q}`, i, strings.Repeat("<", 30<<10)))
 	}
 	n := len(s.letters(t))
 	stored := len(s.store.values[contract.DeadLettersKey])
-	if n < 10 || n > 14 || stored > 3<<20 {
+	if n < 35 || n >= 45 || stored > maxStoredBytes {
 		t.Errorf("%d letters of %d bytes are kept; want as many as fit", n, stored)
 	}
+	s.store.set(contract.DeadLettersKey, "damaged")
+	accepted(delivered("2", `{"user_id":7}`))
 }
 
 func TestOpenAPI(t *testing.T) {
@@ -376,8 +439,7 @@ func TestConfigDefaults(t *testing.T) {
 	if diff := cmp.Diff(common, cfg.Config); diff != "" {
 		t.Errorf("the common defaults (-want +got):\n%s", diff)
 	}
-	if cfg.DaprPort != 50001 || cfg.DedupWindow != 24*time.Hour ||
-		cfg.DedupCap != 10_000 || cfg.CommitBudget != 5*time.Second {
+	if cfg.DaprPort != 50001 || cfg.DedupWindow != 24*time.Hour || cfg.CommitBudget != 5*time.Second {
 		t.Errorf("the defaults are %+v", cfg)
 	}
 }
@@ -386,7 +448,7 @@ func TestConfigNamesTheVariable(t *testing.T) {
 	t.Parallel()
 	for _, assignment := range []string{
 		"PORT=70000", "PORT=http", "DAPR_GRPC_PORT=-1", "MAX_BODY_BYTES=1", "SHUTDOWN_GRACE=0s",
-		"DEDUP_WINDOW=1s", "DEDUP_CAP=1", "DEDUP_CAP=200000", "COMMIT_BUDGET=1m",
+		"DEDUP_WINDOW=1s", "COMMIT_BUDGET=1m",
 	} {
 		name, _, _ := strings.Cut(assignment, "=")
 		if _, err := parseConfig([]string{assignment}); err == nil || !strings.Contains(err.Error(), name) {

@@ -1,13 +1,31 @@
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // store keeps values under keys, see daprClient. Counts and dead letters are
 // documents in it, each changed by compare-and-swap.
 type store interface {
-	// Get returns the value and its ETag; both are empty if there is none.
-	Get(ctx context.Context, key string) (value []byte, etag string, err error)
-	// Put writes the value if the key still has the ETag or, if that is empty,
-	// if the key does not exist. After an error the value may be written or not.
-	Put(ctx context.Context, key string, value []byte, etag string) error
+	// Get returns what is stored under the keys, in their order.
+	Get(ctx context.Context, keys ...string) ([]stored, error)
+	// Put writes each value if its key still has the ETag or, if that is empty, if the
+	// key does not exist. It is not one transaction: after an error, each value may
+	// be written or not.
+	Put(ctx context.Context, items ...put) error
+}
+
+// stored is a value and its ETag; both are empty if there is none.
+type stored struct {
+	value []byte
+	etag  string
+}
+
+// put is a value to be written.
+type put struct {
+	key   string
+	value []byte
+	etag  string
+	ttl   time.Duration // after which the store forgets it; 0 for never
 }

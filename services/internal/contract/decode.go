@@ -2,7 +2,6 @@ package contract
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -10,28 +9,30 @@ import (
 	"time"
 
 	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// IsCloudEvent reports whether a request body is meant to be a CloudEvent, by its
-// content type or its specversion, rather than a bare event of the tutorials.
-func IsCloudEvent(contentType string, body []byte) bool {
-	if mediaType, _, err := mime.ParseMediaType(contentType); err == nil && mediaType == CloudEventsContentType {
-		return true
-	}
-	var envelope struct {
-		SpecVersion json.RawMessage `json:"specversion"`
-	}
-	return json.Unmarshal(body, &envelope) == nil && envelope.SpecVersion != nil
+// envelope is the part of a CloudEvent that the suite reads. Members that it does
+// not name are ignored, whatever they hold.
+type envelope struct {
+	SpecVersion     string         `json:"specversion"`
+	ID              string         `json:"id"`
+	Source          string         `json:"source"`
+	Type            string         `json:"type"`
+	Time            string         `json:"time"`
+	DataContentType string         `json:"datacontenttype"`
+	Data            jsontext.Value `json:"data"`
+	DataBase64      jsontext.Value `json:"data_base64"`
 }
 
 // maxReason limits the error of DecodeCloudEvent, in bytes.
 const maxReason = 400
 
-// DecodeCloudEvent reads a CloudEvent as Dapr delivers it. It fails on every event
-// that could not be handled later either: one that is not a CloudEvent with an id
-// and a time, whose data is not an object, whose type is not want, or whose user
-// id Validate refuses. Its error is short, however large the event is.
+// DecodeCloudEvent reads a CloudEvent. It fails on every event that could not be
+// handled later either: one that is not a CloudEvent with an id and a time after
+// 1970, whose data is not an object, whose type is not want, or whose user id
+// Validate refuses. Its error is short, however large the event is.
 func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	e, err := decodeCloudEvent(body, want)
 	if err != nil {
@@ -49,27 +50,27 @@ func Shorten(text string, limit int) string {
 }
 
 func decodeCloudEvent(body []byte, want EventType) (Event, error) {
-	if !jsontext.Value(body).IsValid() {
-		return Event{}, errors.New("not valid JSON")
+	var read envelope
+	if err := unmarshalObject(body, &read); err != nil {
+		return Event{}, fmt.Errorf("%w: expected a CloudEvent", err)
 	}
-	body, err := normalise(body)
-	if err != nil {
-		return Event{}, err
+	if err := read.validate(); err != nil {
+		return Event{}, fmt.Errorf("not a valid CloudEvent: %w", err)
 	}
-	var envelope cloudevents.Event
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return Event{}, fmt.Errorf("not a CloudEvent: %w", err)
-	}
-	if err := envelope.Validate(); err != nil {
-		return Event{}, fmt.Errorf("not a valid CloudEvent: %s", strings.TrimSpace(err.Error()))
-	}
-	if envelope.DataBase64 {
+	if read.DataBase64 != nil {
 		return Event{}, errors.New("the data is binary; expected a JSON object")
 	}
-	if envelope.Time().IsZero() {
+	if err := checkContentType(read.DataContentType); err != nil {
+		return Event{}, err
+	}
+	if read.Time == "" {
 		return Event{}, errors.New("the event has no time, by which copies of it are told from new ones")
 	}
-	e, err := DecodeBareEvent(envelope.Data())
+	at, err := time.Parse(time.RFC3339, read.Time)
+	if err != nil || at.UnixMilli() <= 0 {
+		return Event{}, fmt.Errorf("the event's time %q is not one after 1970 by RFC 3339", read.Time)
+	}
+	e, err := DecodeBareEvent(read.Data)
 	if err != nil {
 		return Event{}, fmt.Errorf("data: %w", err)
 	}
@@ -79,44 +80,72 @@ func decodeCloudEvent(body []byte, want EventType) (Event, error) {
 	if err := e.UserID.Validate(); err != nil {
 		return Event{}, fmt.Errorf("data: %w", err)
 	}
-	e.ID = envelope.ID()
-	e.Time = envelope.Time().Truncate(time.Millisecond)
+	e.ID = read.ID
+	e.Time = at.UTC().Truncate(time.Millisecond)
 	return e, nil
 }
 
-// normalise rewrites the content type of the data to the one form of JSON that
-// the CloudEvents SDK knows: without parameters, in lower case, and without a
-// +json suffix. It fails if the data is not JSON.
-func normalise(body []byte) ([]byte, error) {
-	var envelope map[string]json.RawMessage
-	if err := json.Unmarshal(body, &envelope); err != nil {
-		return nil, errors.New("not a CloudEvent: not a JSON object")
+// validate checks what every CloudEvent has to have, see
+// https://github.com/cloudevents/spec, "Context Attributes".
+func (e envelope) validate() error {
+	switch {
+	case e.SpecVersion != cloudevents.CloudEventsVersionV1:
+		return fmt.Errorf("specversion is %q; expected %q", e.SpecVersion, cloudevents.CloudEventsVersionV1)
+	case e.ID == "":
+		return errors.New("it has no id")
+	case e.Source == "":
+		return errors.New("it has no source")
+	case e.Type == "":
+		return errors.New("it has no type")
 	}
-	var contentType string
-	_ = json.Unmarshal(envelope["datacontenttype"], &contentType)
-	if contentType == "" || envelope["data"] == nil {
-		return body, nil // absent means JSON; the SDK refuses everything else
+	return nil
+}
+
+// checkContentType fails if the data is not JSON, which it is if nothing is said.
+func checkContentType(contentType string) error {
+	if contentType == "" || contentType == cloudevents.ApplicationJSON {
+		return nil
 	}
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	if err != nil || mediaType != cloudevents.ApplicationJSON && !strings.HasSuffix(mediaType, "+json") {
-		return nil, fmt.Errorf("the data is %q; expected %s", contentType, cloudevents.ApplicationJSON)
+		return fmt.Errorf("the data is %q; expected %s", contentType, cloudevents.ApplicationJSON)
 	}
-	envelope["datacontenttype"] = json.RawMessage(`"` + cloudevents.ApplicationJSON + `"`)
-	return json.Marshal(envelope)
+	return nil
 }
 
 // DecodeBareEvent reads {"event_type","user_id"} without an envelope. The event
 // has neither ID nor Time, and its type and user id may be empty or unknown.
 func DecodeBareEvent(body []byte) (Event, error) {
-	if !jsontext.Value(body).IsValid() {
-		return Event{}, errors.New("not valid JSON")
-	}
-	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-		return Event{}, errors.New("not a JSON object")
-	}
 	var p payload
-	if err := json.Unmarshal(body, &p); err != nil {
-		return Event{}, fmt.Errorf("event_type and user_id must be strings: %w", err)
+	err := unmarshalObject(body, &p)
+	if errors.Is(err, errWrongType) {
+		return Event{}, errors.New("event_type and user_id must be strings")
+	}
+	if err != nil {
+		return Event{}, err
 	}
 	return Event{Type: p.Type, UserID: p.UserID}, nil
+}
+
+// errWrongType says that a member of a JSON object has a type that it cannot have.
+var errWrongType = errors.New("a member has the wrong type")
+
+// unmarshalObject reads a JSON object. It refuses invalid UTF-8 and duplicate names.
+func unmarshalObject(body []byte, target any) error {
+	err := jsonv2.Unmarshal(body, target)
+	var syntactic *jsontext.SyntacticError
+	var semantic *jsonv2.SemanticError
+	switch {
+	case err == nil && !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")):
+		return errors.New("not a JSON object") // it is null
+	case err == nil:
+		return nil
+	case errors.As(err, &semantic) && semantic.JSONPointer == "":
+		return errors.New("not a JSON object")
+	case errors.As(err, &semantic):
+		return fmt.Errorf("%w: %s", errWrongType, semantic.JSONPointer)
+	case errors.As(err, &syntactic) && syntactic.ByteOffset > 0:
+		return fmt.Errorf("not valid JSON at byte %d", syntactic.ByteOffset)
+	}
+	return errors.New("not valid JSON")
 }

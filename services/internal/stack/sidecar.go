@@ -13,7 +13,7 @@ type sidecar struct {
 	ports      Ports
 	resources  string
 	logLevel   string
-	subscribes bool // it delivers events, one at a time, while the app's /readyz answers
+	subscribes bool // it delivers events
 }
 
 // Times of a sidecar. When it is stopped, daprd waits for requests in flight. It is
@@ -44,17 +44,9 @@ func (s sidecar) args() []string {
 	}
 	if s.subscribes {
 		args = append(args,
-			// With more than one delivery at a time, events get lost: see "A sidecar
-			// delivers one event at a time" in DECISIONS.md.
-			"--app-max-concurrency", "1",
 			// All subscriptions are resources. If daprd asked the app for more and got
 			// no answer, it would make no subscription at all.
 			"--disable-init-endpoints", "subscribe",
-			"--enable-app-health-check",
-			"--app-health-check-path", "/readyz",
-			"--app-health-probe-interval", "2",
-			"--app-health-probe-timeout", "1500",
-			"--app-health-threshold", "3",
 		)
 	}
 	return args

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	jsonv2 "github.com/go-json-experiment/json"
+
+	"daca/services/internal/contract"
+)
+
+var errNoLetter = errors.New("no such dead letter")
+
+// letterBox keeps the letters as one document of the state store.
+type letterBox struct {
+	store  store
+	budget time.Duration // for one change
+
+	turn      chan struct{} // holds one token, so that changes of this process do not conflict
+	fullUntil time.Time     // belongs to the one with the token
+}
+
+// fullFor is how long a full box is not asked for room again.
+const fullFor = 5 * time.Second
+
+func newLetterBox(s store, budget time.Duration) *letterBox {
+	b := &letterBox{store: s, budget: budget, turn: make(chan struct{}, 1)}
+	b.turn <- struct{}{}
+	return b
+}
+
+// keep adds the letters, and returns how many of them are in the list: there may be
+// too many already. A copy of a letter adds nothing.
+func (b *letterBox) keep(ctx context.Context, arrived []letter) (listed int, err error) {
+	err = b.update(ctx, func(letters []letter) ([]letter, error) {
+		listed = 0
+		if time.Now().Before(b.fullUntil) {
+			return nil, errUnchanged
+		}
+		size := 0
+		for _, l := range letters {
+			size += l.storedSize()
+		}
+		for _, l := range arrived {
+			if at := indexOf(letters, l.ID); at >= 0 { // if it is being replayed, it has come back
+				letters[at].ReceivedAt = later(l.ReceivedAt, letters[at].ReceivedAt)
+				listed++
+				continue
+			}
+			if size += l.storedSize(); len(letters) >= maxLetters || size > maxStoredBytes {
+				b.fullUntil = time.Now().Add(fullFor)
+				break
+			}
+			letters = append(letters, l)
+			listed++
+		}
+		if listed == 0 {
+			return nil, errUnchanged
+		}
+		return letters, nil
+	})
+	return listed, err
+}
+
+// later returns the time, or one just after the earlier one.
+func later(at, earlier time.Time) time.Time {
+	if at.After(earlier) {
+		return at
+	}
+	return earlier.Add(time.Millisecond)
+}
+
+// storedSize is how many bytes the letter takes in the list.
+func (l letter) storedSize() int {
+	value, err := jsonv2.Marshal(l)
+	if err != nil {
+		return maxStoredBytes // it cannot be kept
+	}
+	return len(value) + 1
+}
+
+// list returns the letters.
+func (b *letterBox) list(ctx context.Context) ([]letter, error) {
+	letters, _, err := b.read(ctx)
+	return letters, err
+}
+
+// find returns the letter. It fails with errNoLetter if there is none.
+func (b *letterBox) find(ctx context.Context, id string) (letter, error) {
+	letters, err := b.list(ctx)
+	if err != nil {
+		return letter{}, err
+	}
+	i := indexOf(letters, id)
+	if i < 0 {
+		return letter{}, errNoLetter
+	}
+	return letters[i], nil
+}
+
+// remove removes the letter if it was received at the time, or at any time if that is
+// zero. It fails with errNoLetter if there was none.
+func (b *letterBox) remove(ctx context.Context, id string, received time.Time) error {
+	found := false // by this attempt, or by an earlier one that was written although it returned an error
+	return b.update(ctx, func(letters []letter) ([]letter, error) {
+		i := indexOf(letters, id)
+		if i >= 0 && (received.IsZero() || letters[i].ReceivedAt.Equal(received)) {
+			found = true
+			b.fullUntil = time.Time{}
+			return slices.Delete(letters, i, i+1), nil
+		}
+		if !found {
+			return nil, backoff.Permanent(errNoLetter)
+		}
+		return nil, errUnchanged
+	})
+}
+
+func indexOf(letters []letter, id string) int {
+	return slices.IndexFunc(letters, func(l letter) bool { return l.ID == id })
+}
+
+// errUnchanged ends an update that has nothing to write.
+var errUnchanged = errors.New("nothing has changed")
+
+// update replaces the letters by what change returns, within the budget. After
+// an error of the store it reads and changes again: change must be idempotent.
+func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, b.budget)
+	defer cancel()
+	select {
+	case <-b.turn:
+		defer func() { b.turn <- struct{}{} }()
+	case <-ctx.Done():
+		return fmt.Errorf("waiting to change the dead letters: %w", context.Cause(ctx))
+	}
+	retry := backoff.NewExponentialBackOff()
+	retry.InitialInterval = 5 * time.Millisecond
+	retry.MaxInterval = 250 * time.Millisecond
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		letters, etag, err := b.read(ctx)
+		if err != nil && !errors.Is(err, errCorrupt) { // a damaged list must not hold up events: it begins again
+			return struct{}{}, err
+		}
+		letters, err = change(letters)
+		if errors.Is(err, errUnchanged) {
+			return struct{}{}, backoff.Permanent(errUnchanged)
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		value, err := jsonv2.Marshal(letters)
+		if err != nil {
+			return struct{}{}, backoff.Permanent(fmt.Errorf("encoding the dead letters: %w", err))
+		}
+		return struct{}{}, b.store.Put(ctx, put{key: contract.DeadLettersKey, value: value, etag: etag})
+	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(b.budget))
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	return err
+}
+
+// read returns the letters and their ETag; without any, both are empty.
+func (b *letterBox) read(ctx context.Context) ([]letter, string, error) {
+	found, err := b.store.Get(ctx, contract.DeadLettersKey)
+	if err != nil || len(found[0].value) == 0 {
+		return nil, "", err
+	}
+	var letters []letter
+	if err := jsonv2.Unmarshal(found[0].value, &letters); err != nil {
+		return nil, found[0].etag, fmt.Errorf("decoding the dead letters: %w: %w", errCorrupt, err)
+	}
+	return letters, found[0].etag, nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+)
+
+// apply makes the changes of one document, and returns the segments that have to be
+// stored before it.
+func (c *counter) apply(w *work, m memory) (segments []put) {
+	for _, ch := range w.changes {
+		ch.verdict = w.doc.apply(ch.operation, m)
+		ch.count = w.doc.count
+		w.changed = w.changed || ch.verdict == accepted
+	}
+	if !w.changed {
+		for _, ch := range w.changes {
+			c.settle(ch, nil)
+		}
+		return nil
+	}
+	w.doc.forget(m.now, m.window)
+	// What is sealed now is merged when the next commit has read it.
+	from, to := w.doc.mergeable()
+	merged, err := w.doc.merge(from, to, m)
+	if err != nil {
+		w.fail(err)
+		return nil
+	}
+	sealed, err := w.doc.seal(max(recentLimit, 2*len(w.changes)), m)
+	if err != nil {
+		w.fail(err)
+		return nil
+	}
+	for _, s := range []*sealedSegment{merged, sealed} {
+		if s != nil {
+			c.cache.segments.add(s.Name, s.ids)
+			segments = append(segments, s.put)
+		}
+	}
+	if w.value, err = w.doc.encode(); err != nil {
+		w.fail(err)
+		return nil
+	}
+	return segments
+}
+
+// write stores the segments, and then the documents that changed.
+func (c *counter) write(ctx context.Context, works []*work, segments []put) error {
+	for _, group := range inParts(segments) {
+		c.metrics.calls.WithLabelValues("put").Inc()
+		if err := c.store.Put(ctx, group...); err != nil {
+			for _, w := range works {
+				w.failChanged(err)
+			}
+			return err
+		}
+		c.metrics.sealed.Add(float64(len(group)))
+	}
+	var documents []put
+	byKey := make(map[string]*work, len(works))
+	for _, w := range works {
+		if w.doc == nil || !w.changed {
+			continue
+		}
+		documents = append(documents, put{key: w.key, value: w.value, etag: w.etag})
+		byKey[w.key] = w
+	}
+	var failure error
+	for _, group := range inParts(documents) {
+		c.metrics.calls.WithLabelValues("put").Inc()
+		err := c.store.Put(ctx, group...)
+		guessed := false
+		for _, item := range group {
+			w := byKey[item.key]
+			guessed = guessed || w.guessed
+			if err != nil {
+				w.fail(err)
+				continue
+			}
+			for _, ch := range w.changes {
+				c.settle(ch, nil)
+			}
+			c.cache.put(w.key, w.doc, w.etag)
+		}
+		c.cache.judge(guessed, err == nil)
+		if err != nil && ctx.Err() != nil {
+			failure = err
+		}
+	}
+	return failure
+}
+
+// failChanged leaves the changes for the next try if they have to be written.
+func (w *work) failChanged(err error) {
+	if w.doc != nil && w.changed {
+		w.fail(err)
+	}
+}
+
+// maxPart limits the values of one call, in bytes, well below what Dapr's gRPC API
+// takes (4 MiB).
+const maxPart = 2 << 20
+
+// inParts divides items so that each part fits in a call.
+func inParts(items []put) (parts [][]put) {
+	size := 0
+	begin := 0
+	for i, item := range items {
+		if size += len(item.value) + len(item.key); size > maxPart && i > begin {
+			parts = append(parts, items[begin:i])
+			begin = i
+			size = len(item.value) + len(item.key)
+		}
+	}
+	if begin < len(items) {
+		parts = append(parts, items[begin:])
+	}
+	return parts
+}
