@@ -46,7 +46,8 @@ func (c *daprClient) Risks(ctx context.Context) error {
 			"deliveries can stop for good after a pause: start the sidecar without app health checks"))
 	}
 	if len(meta.GetResiliencies()) == 0 {
-		risks = append(risks, errors.New("an event that fails once is lost: give the sidecar a Resiliency with endless retries"))
+		risks = append(risks, errors.New(
+			"an event that fails once is lost: give the sidecar a Resiliency with endless retries"))
 	}
 	if slices.Contains(meta.GetEnabledFeatures(), "HotReload") {
 		risks = append(risks, errors.New(

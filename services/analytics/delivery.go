@@ -16,6 +16,7 @@ import (
 
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
+	"daca/services/internal/serve"
 )
 
 // Limits of deliveries.
@@ -124,6 +125,7 @@ func (d *deliveries) batch(c *gin.Context, body io.Reader, arena *[]byte, handle
 		}
 	}
 	handle(ctx, entries)
+	c.Set(serve.Quiet, true)
 	c.Data(http.StatusOK, "application/json", answerBatch(entries))
 }
 

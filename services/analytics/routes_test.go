@@ -45,7 +45,7 @@ type service struct {
 	counts *counter
 }
 
-func newService(t *testing.T, environ ...string) *service {
+func newService(t testing.TB, environ ...string) *service {
 	t.Helper()
 	cfg, err := parseConfig(environ)
 	if err != nil {

@@ -30,12 +30,13 @@ func (s *system) counted(user string, n int) {
 }
 
 // publish publishes an event through chat's sidecar. It tries again until the sidecar
-// accepts it.
+// accepts it. Events with the same id are copies, and have the same time.
 func (s *system) publish(user, id string) {
 	s.t.Helper()
 	const format = `{"specversion":"1.0","id":%q,"source":"test","type":"MessageSent","time":%q,` +
 		`"data":{"event_type":"MessageSent","user_id":%q}}`
-	body := fmt.Sprintf(format, id, time.Now().UTC().Format(time.RFC3339Nano), user)
+	happened, _ := s.times.LoadOrStore(id, time.Now().UTC().Format(time.RFC3339Nano))
+	body := fmt.Sprintf(format, id, happened, user)
 	var got answer
 	var err error
 	s.eventually(func() bool {
@@ -45,9 +46,15 @@ func (s *system) publish(user, id string) {
 	}, func() string { return fmt.Sprintf("publishing answers %d %s, %v", got.status, got.body, err) })
 }
 
-// publishAll publishes total events for the users in turn. Every twentieth event has
-// the id of the one before it. It returns how many distinct ids each user got.
+// publishAll publishes total events for the users in turn. Every twentieth event is a
+// copy of the one before it. It returns how many distinct ids each user got.
 func (s *system) publishAll(total int, users []string) map[string]int {
+	s.t.Helper()
+	return s.publishMore("event", total, users)
+}
+
+// publishMore is publishAll for events whose ids begin with the prefix.
+func (s *system) publishMore(prefix string, total int, users []string) map[string]int {
 	s.t.Helper()
 	distinct := map[string]int{}
 	type job struct{ user, id string }
@@ -67,7 +74,7 @@ func (s *system) publishAll(total int, users []string) map[string]int {
 		} else {
 			distinct[users[n%len(users)]]++
 		}
-		jobs <- job{users[n%len(users)], fmt.Sprintf("event-%d", n)}
+		jobs <- job{users[n%len(users)], fmt.Sprintf("%s-%d", prefix, n)}
 	}
 	close(jobs)
 	publishers.Wait()

@@ -144,35 +144,6 @@ func TestExactOverGracefulStops(t *testing.T) {
 	s.exactly(map[string]int{"alice": answered})
 }
 
-// TestDeliveriesDoNotOverlap holds that a sidecar delivers one event at a time. If
-// deliveries overlap, daprd may take the failure of one for that of another and
-// acknowledge an event that was not handled. That is too rare for the other tests of
-// this file. See "A sidecar delivers one event at a time" in DECISIONS.md.
-func TestDeliveriesDoNotOverlap(t *testing.T) {
-	t.Parallel()
-	o := overlap{gate: make(chan struct{})}
-	s := start(t, options{before: o.wrap})
-	distinct := s.publishAll(200, []string{"hot", "a", "b"})
-	// Each worker of the component has an event, another 20 are queued, and the
-	// next have been read. Every delivery that may begin has begun.
-	s.pending(41)
-	close(o.gate)
-	s.exactly(distinct)
-	if most := o.most(); most != 1 {
-		t.Errorf("up to %d deliveries were made at a time; want 1", most)
-	}
-}
-
-func TestOverlappingDeliveriesAreNamed(t *testing.T) {
-	t.Parallel()
-	s := start(t, options{daprArgs: []string{"--app-max-concurrency", "2"}})
-	got, err := s.send("GET", s.analytics[0].URL+"/readyz", "")
-	if err != nil || got.status != 200 || !strings.Contains(got.body, "degraded") ||
-		!strings.Contains(got.body, "app-max-concurrency 1") {
-		t.Errorf("/readyz answers %d %s, %v; want 200 that names app-max-concurrency", got.status, got.body, err)
-	}
-}
-
 // TestSubscribesWhateverTheServiceAnswers holds that a service gets its events even if
 // it was away when its sidecar started.
 func TestSubscribesWhateverTheServiceAnswers(t *testing.T) {

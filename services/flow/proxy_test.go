@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -49,17 +48,6 @@ func newProxy(target *url.URL) http.Handler {
 	return proxy
 }
 
-// refuseFor answers 500 to deliveries for the user.
-func refuseFor(user string, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil || bytes.Contains(body, []byte(`"user_id":"`+user+`"`)) {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	next.ServeHTTP(w, r)
-}
-
 // failing lets two of ten deliveries fail: one before the service gets it, and one
 // after the service has handled it.
 func failing(next http.Handler) http.Handler {
@@ -81,39 +69,64 @@ func failing(next http.Handler) http.Handler {
 	})
 }
 
-// overlap stands between the sidecar and the analytics service. It holds deliveries
-// back until gate is closed, and counts how many are made at a time.
-type overlap struct {
-	gate    chan struct{}
-	mu      sync.Mutex
-	current int
-	highest int
-}
-
-func (o *overlap) wrap(next http.Handler) http.Handler {
+// doubting answers RETRY for one in ten events of a batch, each after the service has
+// handled it.
+func doubting(next http.Handler) http.Handler {
+	var n atomic.Int64
+	success := []byte(`"SUCCESS"`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/messages" {
-			o.change(+1)
-			defer o.change(-1)
-			select {
-			case <-o.gate:
-			case <-r.Context().Done():
-				return
+		if r.URL.Path != "/messages" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		recorder := httptest.NewRecorder()
+		next.ServeHTTP(recorder, r)
+		parts := bytes.Split(recorder.Body.Bytes(), success)
+		var answer []byte
+		for i, part := range parts {
+			answer = append(answer, part...)
+			switch {
+			case i == len(parts)-1:
+			case n.Add(1)%10 == 0:
+				answer = append(answer, `"RETRY"`...)
+			default:
+				answer = append(answer, success...)
 			}
 		}
-		next.ServeHTTP(w, r)
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write(answer)
 	})
 }
 
-func (o *overlap) change(by int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.current += by
-	o.highest = max(o.highest, o.current)
-}
-
-func (o *overlap) most() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.highest
+// mixedUp cuts answers off, empties them, swaps them with those of other requests, or
+// closes the connection: what daprd up to 1.18.2 may make of them by itself.
+func mixedUp(next http.Handler) http.Handler {
+	var n atomic.Int64
+	var mu sync.Mutex
+	var kept []byte
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/messages" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		recorder := httptest.NewRecorder()
+		next.ServeHTTP(recorder, r)
+		body := recorder.Body.Bytes()
+		mu.Lock()
+		kept, body = body, kept
+		mu.Unlock()
+		switch n.Add(1) % 8 {
+		case 1: // nothing
+			return
+		case 3:
+			_, _ = w.Write(recorder.Body.Bytes()[:recorder.Body.Len()/2])
+			return
+		case 5:
+			_, _ = w.Write(body) // the one before
+			return
+		case 7:
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = w.Write(recorder.Body.Bytes())
+	})
 }

@@ -35,25 +35,33 @@ func TestServicesStartBeforeTheirSidecars(t *testing.T) {
 	s.counted("alice", 1)
 }
 
-// TestNothingIsDeliveredToAServiceThatIsNotReady holds that the sidecar delivers only
-// while /readyz reports that the service can count. Otherwise a long outage of the
-// store would turn events into dead letters.
-func TestNothingIsDeliveredToAServiceThatIsNotReady(t *testing.T) {
+// TestRisksAreNamed holds that /readyz says which settings of a sidecar could cost
+// events.
+func TestRisksAreNamed(t *testing.T) {
 	t.Parallel()
-	m := &meter{target: 1}
-	s := start(t, options{before: m.wrap})
-	m.set(true, false)
-	s.paused()
-	for i := range 5 {
-		s.publish("alice", fmt.Sprint(i))
-	}
+	s := start(t, options{daprArgs: []string{
+		"--app-max-concurrency", "2", "--enable-app-health-check", "--app-health-check-path", "/healthz",
+	}})
+	s.degraded("app-max-concurrency", "app health checks")
+	s.expect("POST", s.analytics[0].URL+"/messages", `{"specversion":"1.0","id":"1","source":"s","type":"t",`+
+		`"pubsubname":"pubsub","topic":"messages","time":"2026-01-02T12:00:00Z",`+
+		`"data":{"event_type":"MessageSent","user_id":"alice"}}`, 200, `{"status":"SUCCESS"}`)
+	s.degraded("bulkSubscribe")
+}
+
+// degraded waits until /readyz of analytics names the risks.
+func (s *system) degraded(risks ...string) {
+	s.t.Helper()
+	var got answer
 	s.eventually(func() bool {
-		n, err := s.broker.XLen(t.Context(), "messages").Result()
-		return err == nil && n == 5
-	}, func() string { return "the events are not in the broker" })
-	if n := m.deliveries(); n != 0 {
-		t.Errorf("%d events were delivered to a service that is not ready", n)
-	}
-	m.set(false, false)
-	s.exactly(map[string]int{"alice": 5})
+		var err error
+		got, err = s.send("GET", s.analytics[0].URL+"/readyz", "")
+		named := true
+		for _, risk := range risks {
+			named = named && strings.Contains(got.body, risk)
+		}
+		return err == nil && got.status == 200 && strings.Contains(got.body, `"degraded"`) && named
+	}, func() string {
+		return fmt.Sprintf("/readyz answers %d %s; want 200 that names %q", got.status, got.body, risks)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type system struct {
 	model     *stack.Service
 	chat      *stack.Service
 	analytics []*stack.Service
+	times     sync.Map // of events, by id
 }
 
 // start returns a system that is ready. It is stopped when the test ends.

@@ -55,8 +55,12 @@ func NewMetrics() *prometheus.Registry {
 	return r
 }
 
-// Observe counts, times and logs every request. Probes and documentation are
-// logged at debug level only.
+// Quiet is the key under which a handler sets true in the context of Gin if its
+// requests come in such numbers that only failures are worth a line in the log.
+const Quiet = "quiet"
+
+// Observe counts, times and logs every request. Probes, documentation and Quiet
+// requests are logged at debug level only.
 func Observe(logger *slog.Logger, metrics prometheus.Registerer) gin.HandlerFunc {
 	duration := promauto.With(metrics).NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "http_request_duration_seconds",
@@ -78,6 +82,9 @@ func Observe(logger *slog.Logger, metrics prometheus.Registerer) gin.HandlerFunc
 func requestLevel(c *gin.Context, status int) slog.Level {
 	if status >= 500 {
 		return slog.LevelWarn
+	}
+	if c.GetBool(Quiet) {
+		return slog.LevelDebug
 	}
 	switch route(c) {
 	case "/healthz", "/readyz", "/metrics", "/version", "/docs", "/openapi.json":

@@ -27,6 +27,8 @@ type Sidecar struct {
 	components []string
 }
 
+const maxAnswer = 128 << 20 // bytes of an answer of the sidecar
+
 // Dial prepares a connection to the gRPC API of the sidecar. Ping checks that the
 // sidecar has the components.
 //
@@ -49,6 +51,8 @@ func Dial(cfg Connection, components ...string) (*Sidecar, error) {
 			},
 			MinConnectTimeout: 2 * time.Second,
 		}),
+		// One answer may hold the documents of many users.
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 		grpc.WithUnaryInterceptor(sendToken(cfg.DaprToken)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the Dapr sidecar at %s: %w", address, err)
