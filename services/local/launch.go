@@ -26,6 +26,8 @@ type launcher struct {
 	daprd      func(ctx context.Context, progress func(string)) (string, error) // finds or builds daprd
 	build      func(ctx context.Context) error                                  // builds the services into bin
 	discovery  time.Duration                                                    // how long sidecars get to find each other
+	trimScript string                                                           // path of what trims the streams
+	trimEvery  time.Duration
 }
 
 // running is what has been started so far. A part that is not yet made is nil.
@@ -69,6 +71,11 @@ func (l *launcher) launch(ctx context.Context) error {
 	if lost != nil {
 		l.term.Print(noDiscovery(lost))
 	}
+	stopTrimming, err := l.trimStreams(ctx, parts)
+	if err != nil {
+		return err
+	}
+	defer stopTrimming()
 	return parts.stack.Watch(ctx)
 }
 

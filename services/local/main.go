@@ -61,8 +61,10 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		daprd: func(ctx context.Context, progress func(string)) (string, error) {
 			return stack.Daprd(ctx, root, progress)
 		},
-		build:     func(ctx context.Context) error { return repository.BuildServices(ctx, root, bin) },
-		discovery: 10 * time.Second,
+		build:      func(ctx context.Context) error { return repository.BuildServices(ctx, root, bin) },
+		discovery:  10 * time.Second,
+		trimScript: filepath.Join(root, "charts", "daca", "files", "trim.lua"),
+		trimEvery:  time.Minute,
 	}
 	if len(args) > 0 {
 		_, err := l.sidecarProgram(ctx)

@@ -68,8 +68,10 @@ func setup(t *testing.T, environ ...string) *trial {
 			daprd: func(context.Context, func(string)) (string, error) {
 				return filepath.Join(bin, "daprd"), nil
 			},
-			build:     func(context.Context) error { return nil },
-			discovery: deadline,
+			build:      func(context.Context) error { return nil },
+			discovery:  deadline,
+			trimScript: filepath.Join("..", "..", "charts", "daca", "files", "trim.lua"),
+			trimEvery:  50 * time.Millisecond,
 		},
 	}
 }
