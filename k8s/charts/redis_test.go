@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -111,6 +112,62 @@ func TestRedisKeepsWhatItAcknowledges(t *testing.T) {
 	if len(redis.VolumeClaimTemplates) != 1 || redis.Template.Spec.Containers[0].VolumeMounts[0].MountPath != "/data" {
 		t.Errorf("no volume is mounted at /data: %v", redis.VolumeClaimTemplates)
 	}
+}
+
+func TestTrimmingOfTheStreams(t *testing.T) {
+	t.Parallel()
+	trimming := func(t *testing.T, values string) corev1.Container {
+		t.Helper()
+		job := find[batchv1.CronJob](t, render(t, "daca", values), "CronJob", "daca-redis-trim")
+		return job.Spec.JobTemplate.Spec.Template.Spec.Containers[0]
+	}
+	t.Run("runs the script on the stream of each topic", func(t *testing.T) {
+		t.Parallel()
+		want := []string{"EVAL", file(t, "daca/files/trim.lua"), "3"}
+		for _, o := range render(t, "daca", "").objects {
+			if o.Kind == "Subscription" {
+				want = append(want, o.Metadata.Name)
+			}
+		}
+		args := trimming(t, "").Args
+		i := max(slices.Index(args, "EVAL"), 0)
+		slices.Sort(want[3:])
+		slices.Sort(args[min(i+3, len(args)):])
+		if diff := cmp.Diff(want, args[i:]); diff != "" {
+			t.Errorf("the arguments differ (-want +got):\n%s", diff)
+		}
+		if strings.Contains(strings.Join(args, ""), "$(") {
+			t.Error("Kubernetes would replace a part of the script")
+		}
+	})
+	t.Run("reaches the Redis of the chart", func(t *testing.T) {
+		t.Parallel()
+		job := trimming(t, "")
+		if got := strings.Join(job.Args[:7], " "); got != "-e -h daca-redis -p 6379 -n 0" {
+			t.Errorf("redis-cli gets %s", got)
+		}
+		if from := job.Env[0].ValueFrom.SecretKeyRef; from.Name != "daca-redis" || from.Key != "redis-password" {
+			t.Errorf("it reads the password from %v", from)
+		}
+	})
+	t.Run("reaches another Redis", func(t *testing.T) {
+		t.Parallel()
+		job := trimming(t, externalRedis)
+		want := "-e -h redis.example.com -p 6380 -n 3 --user daca --tls"
+		if got := strings.Join(job.Args[:slices.Index(job.Args, "EVAL")], " "); got != want {
+			t.Errorf("redis-cli gets %s", got)
+		}
+		if job := trimming(t, redisWithoutLogin); len(job.Env) != 0 {
+			t.Errorf("it sends a password to a Redis that has none: %v", job.Env)
+		}
+	})
+	t.Run("can be switched off", func(t *testing.T) {
+		t.Parallel()
+		r := render(t, "daca", "redis: {trim: {enabled: false}}")
+		if r.has("CronJob", "daca-redis-trim") || !strings.Contains(r.notes, "redis.trim.enabled is false") {
+			t.Errorf("there is still a CronJob, or no warning:\n%s", r.notes)
+		}
+	})
 }
 
 func TestComponentsReachRedis(t *testing.T) {

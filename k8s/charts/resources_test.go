@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -193,6 +194,8 @@ func podOf(decoded runtime.Object) *corev1.PodTemplateSpec {
 		return &o.Spec.Template
 	case *appsv1.StatefulSet:
 		return &o.Spec.Template
+	case *batchv1.CronJob:
+		return &o.Spec.JobTemplate.Spec.Template
 	case *corev1.Pod:
 		return &corev1.PodTemplateSpec{ObjectMeta: o.ObjectMeta, Spec: o.Spec}
 	}
@@ -216,6 +219,9 @@ func checkReferences(t *testing.T, r release) {
 			s := decode[appsv1.StatefulSet](t, o)
 			pods[o.String()] = &s.Spec.Template
 			selectors[o.String()] = s.Spec.Selector
+		case "CronJob":
+			j := decode[batchv1.CronJob](t, o)
+			pods[o.String()] = podOf(&j)
 		case "Pod":
 			p := decode[corev1.Pod](t, o)
 			pods[o.String()] = podOf(&p)
