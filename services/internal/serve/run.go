@@ -18,13 +18,17 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
-// Limits of a connection. There is no write timeout: an answer takes as long as its
-// model, which has timeouts of its own.
+// Limits of a connection. An answer may take as long as its model, which has timeouts
+// of its own.
 const (
 	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 30 * time.Second
+	maxPatience       = 10 * time.Second // for a client to send its request, or to take a part of the answer
 	idleTimeout       = 2 * time.Minute
 )
+
+// patience returns how long a client may keep a request waiting. It is less than the
+// grace of a stop, so that no client can make a stop fail.
+func patience(cfg Config) time.Duration { return min(maxPatience, cfg.ShutdownGrace/2) }
 
 // Run serves handler on the port of cfg until ctx ends. Then it calls stopping
 // and goes on serving for cfg.ShutdownDelay. During that time each answer closes
@@ -54,12 +58,12 @@ func runServer(
 			handler.ServeHTTP(w, r)
 		}),
 		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
+		ReadTimeout:       patience(cfg),
 		IdleTimeout:       idleTimeout,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	go func() { served <- server.Serve(patientListener{listener, patience(cfg)}) }()
 	logger.InfoContext(ctx, "serving", "address", listener.Addr().String(), "version", Version())
 
 	select {

@@ -2,10 +2,12 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 )
@@ -95,5 +97,102 @@ func TestAnswersDuringAStopCloseTheirConnections(t *testing.T) {
 	_ = listener.Close() // rather than wait for an hour
 	if err := <-returned; err == nil {
 		t.Error("a server without its listener returns no error")
+	}
+}
+
+// TestClientsThatDoNotReadAreLeft holds that a client that takes nothing of its
+// answer keeps neither its handler nor a stop waiting, and that one that is only slow
+// gets everything.
+func TestClientsThatDoNotReadAreLeft(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const grace = 400 * time.Millisecond // clients get half of it for each part of an answer
+	answer := make([]byte, 16<<20)       // more than the buffers of the connection
+	left := make(chan error, 1)
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := w.Write(answer)
+		if r.URL.Path == "/never" {
+			left <- err
+		}
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	returned := make(chan error, 1)
+	go func() {
+		cfg := Config{ShutdownGrace: grace}
+		returned <- runServer(ctx, listener, cfg, handler, slog.New(slog.DiscardHandler), func() {})
+	}()
+
+	request := func(path string) net.Conn {
+		t.Helper()
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	request("/never")
+	if err := <-left; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write to a client that reads nothing ends with %v; want a timeout", err)
+	}
+
+	slow := request("/slow")
+	started := time.Now()
+	total := int64(0)
+	for pause := time.NewTicker(10 * time.Millisecond); ; <-pause.C {
+		n, err := io.CopyN(io.Discard, slow, 256<<10)
+		total += n
+		if err != nil {
+			pause.Stop()
+			break
+		}
+	}
+	if total < int64(len(answer)) || time.Since(started) < grace {
+		t.Errorf("a slow client got %d bytes in %s; want all, in more time than for one write", total, time.Since(started))
+	}
+
+	request("/never")
+	stop()
+	if err := <-returned; err != nil {
+		t.Errorf("a client that does not read makes the stop fail: %v", err)
+	}
+}
+
+// TestClientsThatSendSlowlyAreLeft holds the same for requests that never end.
+func TestClientsThatSendSlowlyAreLeft(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan struct{})
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(started)
+		_, _ = io.Copy(io.Discard, r.Body)
+	})
+	ctx, stop := context.WithCancel(t.Context())
+	returned := make(chan error, 1)
+	go func() {
+		cfg := Config{ShutdownGrace: time.Second}
+		returned <- runServer(ctx, listener, cfg, handler, slog.New(slog.DiscardHandler), func() {})
+	}()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf"); err != nil {
+		t.Fatal(err)
+	}
+	<-started
+	stop()
+	if err := <-returned; err != nil {
+		t.Errorf("a request that never ends makes the stop fail: %v", err)
 	}
 }
