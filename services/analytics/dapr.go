@@ -2,15 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/dapr/go-sdk/client"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/serve"
 	"daca/services/internal/sidecar"
 )
 
@@ -36,25 +37,25 @@ func (c *daprClient) Risks(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // see above
 	}
-	var risks []error
+	var risks []string
 	app := meta.GetAppConnectionProperties()
 	if app.GetMaxConcurrency() > 0 {
-		risks = append(risks, errors.New("events wait for requests: start the sidecar without app-max-concurrency"))
+		risks = append(risks, "events wait for requests: start the sidecar without app-max-concurrency")
 	}
 	if app.GetHealth() != nil {
-		risks = append(risks, errors.New(
-			"deliveries can stop for good after a pause: start the sidecar without app health checks"))
+		risks = append(risks, "deliveries can stop for good after a pause: start the sidecar without app health checks")
 	}
 	if len(meta.GetResiliencies()) == 0 {
-		risks = append(risks, errors.New(
-			"an event that fails once is lost: give the sidecar a Resiliency with endless retries"))
+		risks = append(risks, "an event that fails once is lost: give the sidecar a Resiliency with endless retries")
 	}
 	if slices.Contains(meta.GetEnabledFeatures(), "HotReload") {
-		risks = append(risks, errors.New(
-			"deliveries can stop for good after a change of a resource: "+
-				"switch HotReload off in the Configuration of the sidecar"))
+		risks = append(risks, "deliveries can stop for good after a change of a resource: "+
+			"switch HotReload off in the Configuration of the sidecar")
 	}
-	return errors.Join(risks...)
+	if len(risks) == 0 {
+		return nil
+	}
+	return serve.Reason(strings.Join(risks, "; "))
 }
 
 // maxKeys limits the keys of one call: some documents are large.

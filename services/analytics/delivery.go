@@ -152,9 +152,9 @@ func (d *deliveries) single(
 
 // Risk returns an error if events were delivered one at a time lately: then daprd up
 // to 1.18.2 may take the failure of one for the failure of another, and lose it.
-func (d *deliveries) Risk(context.Context) error {
+func (d *deliveries) Risk() error {
 	if d.singles.within(singlesMatter) {
-		return errors.New("events can get lost: the sidecar delivers them one at a time; " +
+		return serve.Reason("events can get lost: the sidecar delivers them one at a time; " +
 			"switch bulkSubscribe on in all Subscriptions")
 	}
 	return nil

@@ -4,8 +4,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"io"
 
 	"daca/services/internal/contract"
@@ -40,7 +40,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.StateStore, Probe: counts.Ping},
 		{Name: "deliveries", Optional: true, Probe: func(ctx context.Context) error {
-			return errors.Join(dapr.Risks(ctx), arriving.Risk(ctx))
+			return cmp.Or(arriving.Risk(), dapr.Risks(ctx))
 		}},
 	}, logger, metrics)
 	return api.Run(ctx)

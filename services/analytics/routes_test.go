@@ -255,7 +255,7 @@ func TestUnreachableStoreIsNotACountOf0(t *testing.T) {
 		s.Expect(t, "POST", "/messages", sentByAlice, 503, unreachable)
 		s.Expect(t, "POST", "/messages", delivered("1", sentByAlice), 200,
 			`{"status":"RETRY","reason":"`+text+`"}`)
-		s.Expect(t, "GET", "/readyz", "", 503, `{"status":"unavailable","checks":{"statestore":"connection refused"}}`)
+		s.Expect(t, "GET", "/readyz", "", 503, `{"status":"unavailable","checks":{"statestore":"fails, the log says why"}}`)
 		s.Expect(t, "GET", "/healthz", "", 200, `{"status":"ok"}`)
 	})
 }

@@ -68,9 +68,9 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	}
 	api := newAPI(cfg, answers, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
-		{Name: contract.PubSub, Optional: true, Probe: events.outcome.Probe},
-		{Name: contract.AnalyticsApp, Optional: true, Probe: answers.countOutcome.Probe},
-		{Name: "model", Optional: true, Probe: answers.modelOutcome.Probe},
+		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.outcome.Probe},
+		{Name: contract.AnalyticsApp, Optional: true, Known: true, Probe: answers.countOutcome.Probe},
+		{Name: "model", Optional: true, Known: true, Probe: answers.modelOutcome.Probe},
 	}, logger, metrics)
 	return api.Run(ctx)
 }

@@ -181,7 +181,7 @@ func TestChatDoesNotMentionAnUnknownCount(t *testing.T) {
 	if got := s.chat(t, "/chat/", tutorialMessage); strings.Contains(got.Reply, "messages so far") {
 		t.Errorf("the agent was told a count: %s", got.Reply)
 	}
-	if rec := s.Send("GET", "/readyz", ""); !strings.Contains(rec.Body.String(), "analytics is down") {
+	if rec := s.Send("GET", "/readyz", ""); !strings.Contains(rec.Body.String(), `"analytics-service":"fails`) {
 		t.Errorf("/readyz does not name it: %s", rec.Body)
 	}
 	if len(s.broker.events()) != 1 {

@@ -20,7 +20,8 @@ func TestServicesStartBeforeTheirSidecars(t *testing.T) {
 		s.eventually(func() bool {
 			var err error
 			got, err = s.send("GET", service.URL+"/readyz", "")
-			return err == nil && got.status == 503 && strings.Contains(got.body, `"sidecar":"asking the Dapr sidecar`)
+			return err == nil && got.status == 503 &&
+				strings.Contains(got.body, `"sidecar":"the Dapr sidecar cannot be reached"`)
 		}, func() string {
 			return fmt.Sprintf("/readyz answers %d %s; want 503 that names the sidecar", got.status, got.body)
 		})

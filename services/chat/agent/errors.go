@@ -41,6 +41,9 @@ func (e *Error) Error() string {
 	return text
 }
 
+// Reason is what /readyz shows of the error: its kind.
+func (e *Error) Reason() string { return "model " + string(e.Kind) }
+
 // Unwrap lets errors.Is find a timeout.
 func (e *Error) Unwrap() error {
 	if e.Kind == Timeout {

@@ -3,6 +3,7 @@ package fastapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ func TestReadyzNamesWhatFails(t *testing.T) {
 	}
 	works := func(context.Context) error { return nil }
 	fails := func(context.Context) error { return errors.New("refused") }
+	explains := func(context.Context) error { return fmt.Errorf("at 10.0.0.1: %w", serve.Reason("switched off")) }
 	hangs := func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
@@ -36,15 +38,15 @@ func TestReadyzNamesWhatFails(t *testing.T) {
 		},
 		"an optional dependency fails": {
 			[]serve.Check{required("a", works), optional("b", fails)},
-			200, `{"status":"degraded","checks":{"a":"ok","b":"refused"}}`,
+			200, `{"status":"degraded","checks":{"a":"ok","b":"fails, the log says why"}}`,
 		},
 		"a required dependency fails": {
-			[]serve.Check{required("a", fails), optional("b", fails)},
-			503, `{"status":"unavailable","checks":{"a":"refused","b":"refused"}}`,
+			[]serve.Check{required("a", fails), optional("b", explains)},
+			503, `{"status":"unavailable","checks":{"a":"fails, the log says why","b":"switched off"}}`,
 		},
 		"a dependency hangs": {
 			[]serve.Check{required("a", hangs)},
-			503, `{"status":"unavailable","checks":{"a":"context deadline exceeded"}}`,
+			503, `{"status":"unavailable","checks":{"a":"no answer in time"}}`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

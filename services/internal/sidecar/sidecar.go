@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/serve"
 )
 
 // Sidecar is a connection to the sidecar of a service.
@@ -53,7 +54,7 @@ func Dial(cfg Connection, components ...string) (*Sidecar, error) {
 		}),
 		// One answer may hold the documents of many users.
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
-		grpc.WithUnaryInterceptor(sendToken(cfg.DaprToken)))
+		grpc.WithChainUnaryInterceptor(explainFailures, sendToken(cfg.DaprToken)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the Dapr sidecar at %s: %w", address, err)
 	}
@@ -92,7 +93,7 @@ func (s *Sidecar) Ping(ctx context.Context) error {
 	}
 	for _, name := range s.components {
 		if !registered[name] {
-			return fmt.Errorf("the Dapr sidecar at %s has no component %q", s.target, name)
+			return serve.Reason(fmt.Sprintf("the Dapr sidecar has no component %q", name))
 		}
 	}
 	return nil

@@ -3,10 +3,14 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/dapr/go-sdk/client"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"daca/services/internal/serve"
 )
@@ -35,7 +39,7 @@ func TestPing(t *testing.T) {
 	}{
 		"nothing is needed":   {fakeDapr{}, nil, ""},
 		"all components":      {fakeDapr{components: []string{"a", "b"}}, []string{"b", "a"}, ""},
-		"a component is gone": {fakeDapr{components: []string{"a"}}, []string{"a", "b"}, `at host:1 has no component "b"`},
+		"a component is gone": {fakeDapr{components: []string{"a"}}, []string{"a", "b"}, `has no component "b"`},
 		"the sidecar is down": {fakeDapr{err: errors.New("refused")}, []string{"a"}, "host:1 for its metadata: refused"},
 	} {
 		err := (&Sidecar{Dapr: tc.dapr, target: "host:1", components: tc.need}).Ping(t.Context())
@@ -67,6 +71,26 @@ func TestConnection(t *testing.T) {
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%q leads to %q; want %q", environ, got, want)
+		}
+	}
+}
+
+// TestFailuresExplainThemselves holds that a failed call keeps its status, and says
+// why it failed without an address.
+func TestFailuresExplainThemselves(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[codes.Code]string{
+		codes.Unavailable:      "the Dapr sidecar cannot be reached",
+		codes.DeadlineExceeded: "no answer in time",
+		codes.PermissionDenied: "the Dapr sidecar answers PermissionDenied",
+	} {
+		failing := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+			return status.Error(code, "dial tcp 10.0.0.1:6379")
+		}
+		err := fmt.Errorf("reading: %w", explainFailures(t.Context(), "", nil, nil, nil, failing))
+		var explained interface{ Reason() string }
+		if !errors.As(err, &explained) || explained.Reason() != want || status.Code(err) != code {
+			t.Errorf("%v with status %s has the reason %v; want %q", err, status.Code(err), explained, want)
 		}
 	}
 }
