@@ -24,6 +24,7 @@ type config struct {
 func parseConfig(environ []string) (config, error) {
 	cfg := config{Config: serve.Config{
 		Port:          8001,
+		MaxBodyBytes:  16 << 10, // of all but deliveries, see maxDelivery
 		CORSOrigins:   []string{"http://localhost:3000", "http://localhost:8000"},
 		ShutdownGrace: 10 * time.Second,
 	}}

@@ -208,7 +208,7 @@ func TestBadInputChangesNothing(t *testing.T) {
 		"event bad user":        {"/messages", `{"event_type":"MessageSent","user_id":"a\u0000b"}`, 422, "control"},
 		"event too large":       {"/messages", `{"x":"` + strings.Repeat("a", 16<<10) + `"}`, 413, "16384"},
 		"count in another case": {initialize, `{"Message_Count":42}`, 422, "missing"},
-		"body too large":        {initialize, `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, "1048576"},
+		"body too large":        {initialize, `{"x":"` + strings.Repeat("a", 1<<20) + `"}`, 413, "16384"},
 		"count 1e400":           {initialize, `{"message_count":1e400}`, 422, "message_count"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -433,7 +433,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	common := serve.Config{
-		Port: 8001, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 1 << 20, ShutdownGrace: 10 * time.Second,
+		Port: 8001, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 16 << 10, ShutdownGrace: 10 * time.Second,
 		CORSOrigins: []string{"http://localhost:3000", "http://localhost:8000"},
 	}
 	if diff := cmp.Diff(common, cfg.Config); diff != "" {

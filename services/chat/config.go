@@ -45,6 +45,7 @@ const (
 func parseConfig(environ []string) (config, error) {
 	cfg := config{Config: serve.Config{
 		Port:          8000,
+		MaxBodyBytes:  64 << 10, // a message
 		CORSOrigins:   []string{"http://localhost:3000"},
 		ShutdownGrace: 20 * time.Second,
 	}}

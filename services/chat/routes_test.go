@@ -227,7 +227,7 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		"list":          {"[]", 422, "model_attributes_type"},
 		"broken":        {`{"user_id":`, 422, "json_invalid"},
 		"trailing":      {valid("text", `"hi"`) + "{}", 422, "json_invalid"},
-		"deeply nested": {valid("tags", strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)), 422, "max depth"},
+		"deeply nested": {valid("tags", strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)), 422, "64 levels"},
 		"all missing": {"{}", 422, `[{"type":"missing","loc":["body","user_id"],"msg":"Field required","input":{}},` +
 			`{"type":"missing","loc":["body","text"],"msg":"Field required","input":{}}]`},
 		"text empty":           {valid("text", `""`), 400, `"Message text cannot be empty"`},
@@ -235,7 +235,7 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		"text a number":        {valid("text", `7`), 422, "string_type"},
 		"text with NUL":        {valid("text", `"a\u0000b"`), 422, "without NUL"},
 		"text not UTF-8":       {valid("text", "\"\xff\""), 422, "json_invalid"},
-		"text of 1 MiB":        {valid("text", `"`+strings.Repeat("a", 1<<20)+`"`), 413, "1048576"},
+		"text of 1 MiB":        {valid("text", `"`+strings.Repeat("a", 1<<20)+`"`), 413, "65536"},
 		"user a number":        {valid("user_id", `7`), 422, "string_type"},
 		"user empty":           {valid("user_id", `""`), 422, "string_too_short"},
 		"user in another case": {`{"User_ID":"bob","text":"hi"}`, 422, `"missing","loc":["body","user_id"]`},
@@ -248,7 +248,7 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 		"timestamp true":       {valid("metadata", `{"timestamp":true}`), 422, "datetime_from_date_parsing"},
 		"session a number":     {valid("metadata", `{"session_id":7}`), 422, "string_type"},
 		"tags text":            {valid("tags", `"x"`), 422, "list_type"},
-		"a million wrong tags": {valid("tags", "["+strings.Repeat("1,", 400_000)+"1]"), 422, "too_long"},
+		"many wrong tags":      {valid("tags", "["+strings.Repeat("1,", 30_000)+"1]"), 422, "too_long"},
 		"tag a number":         {valid("tags", `["a",7]`), 422, `["body","tags",1]`},
 		"user given twice":     {`{"user_id":"bob","user_id":"eve","text":"hi"}`, 422, "json_invalid"},
 	} {
@@ -386,7 +386,7 @@ func TestConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	common := serve.Config{
-		Port: 8000, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 1 << 20, ShutdownGrace: 20 * time.Second,
+		Port: 8000, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 64 << 10, ShutdownGrace: 20 * time.Second,
 		CORSOrigins: []string{"http://localhost:3000"},
 	}
 	if diff := cmp.Diff(common, cfg.Config); diff != "" {

@@ -8,8 +8,8 @@ import (
 	"daca/services/internal/serve"
 )
 
-// maxBodyBytes is enough for the longest conversations.
-const maxBodyBytes = 4 << 20
+// maxBodyBytes is enough for long conversations.
+const maxBodyBytes = 1 << 20
 
 // config is everything that the environment can set. Keys are never logged.
 type config struct {
@@ -21,7 +21,7 @@ type config struct {
 
 // parseConfig reads the environment. Its error names the variables that are wrong.
 func parseConfig(environ []string) (config, error) {
-	cfg := config{Config: serve.Config{Port: 8002, ShutdownGrace: 10 * time.Second}}
+	cfg := config{Config: serve.Config{Port: 8002, MaxBodyBytes: maxBodyBytes, ShutdownGrace: 10 * time.Second}}
 	if err := serve.ParseEnv(&cfg, environ); err != nil {
 		return config{}, err
 	}

@@ -34,7 +34,7 @@ func newAPI(cfg config, logger *slog.Logger) (*fastapi.API, error) {
 		Metrics:     serve.NewMetrics(),
 	})
 	handler := gin.WrapH(model)
-	api.Engine.Handle(http.MethodPost, "/v1/chat/completions", handler)
+	api.Engine.Handle(http.MethodPost, "/v1/chat/completions", api.AdmitBody(cfg.MaxBodyBytes), handler)
 	api.Engine.Handle(http.MethodGet, "/v1/models", handler)
 	api.Engine.NoRoute(handler)
 	api.Engine.NoMethod(handler)

@@ -39,6 +39,7 @@ type API struct {
 
 	opts   Options
 	probes *serve.Probes
+	bodies *bodies
 }
 
 // New returns an API that answers /docs, /openapi.json, /healthz, /readyz,
@@ -53,7 +54,12 @@ func New(opts Options) *API {
 	engine.UseEscapedPath = true
 	engine.UnescapePathValues = false
 
-	a := &API{Engine: engine, opts: opts, probes: serve.NewProbes(opts.Logger, opts.Checks)}
+	a := &API{
+		Engine: engine,
+		opts:   opts,
+		probes: serve.NewProbes(opts.Logger, opts.Checks),
+		bodies: newBodies(),
+	}
 	engine.Use(serve.Observe(opts.Logger, opts.Metrics), recoverPanics(opts.Logger), unescapeParams)
 	engine.NoRoute(answer(http.StatusNotFound))
 	engine.NoMethod(answer(http.StatusMethodNotAllowed))

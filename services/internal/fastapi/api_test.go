@@ -45,6 +45,10 @@ func testAPI(t *testing.T) apitest.API {
 		func(context.Context, *struct{}) (*struct{}, error) { panic("boom") })
 	Register(api, huma.Operation{OperationID: "broken", Method: http.MethodGet, Path: "/broken"},
 		func(context.Context, *struct{}) (*struct{}, error) { return nil, io.ErrClosedPipe })
+	Register(api, huma.Operation{
+		OperationID: "bodiless", Method: http.MethodPost, Path: "/bodiless", DefaultStatus: http.StatusOK,
+	}, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
+	rawRoute(api)
 	return apitest.API{Handler: api.Handler()}
 }
 
@@ -132,9 +136,6 @@ func TestErrors(t *testing.T) {
 				"Content-Type", "application/json")
 		})
 	}
-	h.Expect(t, "POST", "/things/1", `{"name":"a","count":1}`, 415,
-		`{"detail":"Content type \"text/plain\" is not supported; send application/json"}`,
-		"Content-Type", "text/plain")
 }
 
 func TestPathsAreUnescapedOnce(t *testing.T) {

@@ -1,7 +1,6 @@
 package fastapi
 
 import (
-	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,6 +63,9 @@ type humaContext struct {
 // otherwise collide with the name of the embedded field.
 type baseContext = huma.Context
 
+// Unwrap lets humagin find the context of Gin.
+func (c *humaContext) Unwrap() huma.Context { return c.baseContext }
+
 func (c *humaContext) SetStatus(code int) {
 	if c.status != 0 {
 		code = c.status
@@ -89,11 +91,7 @@ func (a *API) fastAPIErrors(ctx huma.Context, _ string, v any) (any, error) {
 func toFastAPI(ctx huma.Context, model *huma.ErrorModel) *Error {
 	switch model.Status {
 	case http.StatusRequestEntityTooLarge:
-		const detail = "Request body is too large; the limit is %d bytes"
-		return NewError(model.Status, fmt.Sprintf(detail, ctx.Operation().MaxBodyBytes))
-	case http.StatusUnsupportedMediaType:
-		const detail = "Content type %q is not supported; send application/json"
-		return NewError(model.Status, fmt.Sprintf(detail, ctx.Header("Content-Type")))
+		return tooLarge(ctx.Operation().MaxBodyBytes)
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		if len(model.Errors) == 0 {
 			return unprocessable(missingBody())

@@ -3,8 +3,10 @@ package fastapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -52,7 +54,8 @@ func Register[I, O any](a *API, op huma.Operation, handler func(context.Context,
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
-	huma.Register(a.API, op, func(ctx context.Context, in *I) (*O, error) {
+	op.Middlewares = append(slices.Clone(op.Middlewares), a.admitBody)
+	huma.Register(&boundedAPI{API: a.API}, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handler(ctx, in)
 		var known huma.StatusError
 		if err != nil && !errors.As(err, &known) {
@@ -66,4 +69,37 @@ func Register[I, O any](a *API, op huma.Operation, handler func(context.Context,
 	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(a.OpenAPI().Components.Schemas.Map(), name)
 	}
+}
+
+// boundedAPI is Huma's API for one operation, with a decoder for its body whose cost
+// is bounded.
+type boundedAPI struct {
+	huma.API
+	body *huma.Schema // nil if the operation has none
+}
+
+// DocumentOperation implements huma.OperationDocumenter. It is called when all
+// schemas of the operation are known.
+func (b *boundedAPI) DocumentOperation(op *huma.Operation) {
+	if op.RequestBody != nil && op.RequestBody.Content["application/json"] != nil {
+		b.body = op.RequestBody.Content["application/json"].Schema
+	}
+	if !op.Hidden {
+		b.OpenAPI().AddOperation(op)
+	}
+}
+
+// Unmarshal decodes a body, either into the type of the operation or into a tree for
+// Huma's validation. The body is JSON, see admit.
+func (b *boundedAPI) Unmarshal(_ string, data []byte, v any) error {
+	if tooDeep(data) {
+		return fmt.Errorf("the body is nested deeper than %d levels", maxDepth)
+	}
+	tree, ok := v.(*any)
+	if !ok || b.body == nil {
+		return unmarshal(data, v)
+	}
+	var err error
+	*tree, err = decodeKnown(data, b.body, b.OpenAPI().Components.Schemas)
+	return err
 }

@@ -135,12 +135,27 @@ func location(path string) []any {
 	return loc
 }
 
-// shortened returns the input if its JSON has at most maxInputBytes bytes. Otherwise
-// it returns the first of these bytes as text, and marks the cut.
+// shortened returns the input if it is a text of at most maxInputBytes bytes, or if
+// its JSON is as short. Otherwise it returns the first of these bytes as text, and
+// marks the cut.
 func shortened(input any) any {
+	switch input := input.(type) {
+	case cut:
+		return input
+	case string:
+		if len(input) > maxInputBytes {
+			return cutOff([]byte(input))
+		}
+		return input
+	}
 	text, err := json.Marshal(input)
 	if err != nil || len(text) <= maxInputBytes {
 		return input
 	}
-	return strings.ToValidUTF8(string(text[:maxInputBytes]), "") + "…"
+	return cutOff(text)
+}
+
+// cutOff returns the first maxInputBytes bytes of the text, and marks the cut.
+func cutOff(text []byte) cut {
+	return cut(strings.ToValidUTF8(string(text[:maxInputBytes]), "") + "…")
 }

@@ -16,14 +16,14 @@ import (
 // Config is what every service reads from the environment. A service embeds it,
 // sets the defaults that are its own, and calls ParseEnv and Validate.
 type Config struct {
-	Host          string        `env:"HOST"`                                // address to listen on; empty listens on all
-	Port          int           `env:"PORT"`                                // port to listen on; 0 takes a free one
-	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`         // debug, info, warn or error
-	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`        // json or text
-	CORSOrigins   []string      `env:"CORS_ORIGINS"`                        // origins that browsers may call from
-	MaxBodyBytes  int64         `env:"MAX_BODY_BYTES" envDefault:"1048576"` // larger request bodies get 413
-	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s"`      // at a stop, how long to serve on, see Run
-	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE"`                      // at a stop, for requests in flight
+	Host          string        `env:"HOST"`                           // address to listen on; empty listens on all
+	Port          int           `env:"PORT"`                           // port to listen on; 0 takes a free one
+	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`    // debug, info, warn or error
+	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`   // json or text
+	CORSOrigins   []string      `env:"CORS_ORIGINS"`                   // origins that browsers may call from
+	MaxBodyBytes  int64         `env:"MAX_BODY_BYTES"`                 // larger request bodies get 413
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"0s"` // at a stop, how long to serve on, see Run
+	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE"`                 // at a stop, for requests in flight
 }
 
 // Validate returns an error that names every variable with a value that cannot

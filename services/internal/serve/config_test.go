@@ -26,7 +26,7 @@ func TestParseEnvKeepsDefaultsOfTheService(t *testing.T) {
 		"no port": {[]string{"PORT=0", "CORS_ORIGINS=none"}, 0, nil},
 	} {
 		cfg := embedding{Config: Config{
-			Port: 8000, CORSOrigins: []string{"http://default"}, ShutdownGrace: 20 * time.Second,
+			Port: 8000, CORSOrigins: []string{"http://default"}, MaxBodyBytes: 1 << 16, ShutdownGrace: 20 * time.Second,
 		}}
 		if err := ParseEnv(&cfg, tc.environ); err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func TestParseEnvKeepsDefaultsOfTheService(t *testing.T) {
 		if cfg.Port != tc.port || !slices.Equal(cfg.CORSOrigins, tc.origins) {
 			t.Errorf("%s: port %d, origins %q; want %d, %q", name, cfg.Port, cfg.CORSOrigins, tc.port, tc.origins)
 		}
-		if cfg.LogLevel != "info" || cfg.MaxBodyBytes != 1<<20 ||
+		if cfg.LogLevel != "info" || cfg.MaxBodyBytes != 1<<16 ||
 			cfg.ShutdownGrace != 20*time.Second || cfg.Wait != time.Second {
 			t.Errorf("%s: the other defaults are %+v", name, cfg)
 		}

@@ -1,6 +1,7 @@
 package offline
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/sashabaranov/go-openai"
 )
 
@@ -31,6 +33,9 @@ func (s *server) readRequest(w http.ResponseWriter, r *http.Request) (*request, 
 	case err != nil:
 		return nil, badRequest("The request could not be read: %v", err)
 	}
+	if hasTooMany(body) {
+		return nil, badRequest("The request has more than %d values", maxValues)
+	}
 	req := &request{body: body}
 	if err := json.Unmarshal(body, req); err != nil {
 		return nil, badRequest("The request is not the JSON of a chat completion: %v", err)
@@ -42,6 +47,23 @@ func (s *server) readRequest(w http.ResponseWriter, r *http.Request) (*request, 
 		return nil, badRequest("messages must not be empty")
 	}
 	return req, checkToolMessages(req.Messages)
+}
+
+// maxValues is how many objects, lists, names and other values a request may have. A
+// value of a few bytes costs hundreds when it is decoded.
+const maxValues = 5_000
+
+// hasTooMany reports whether the JSON has more than maxValues values, up to the first
+// mistake in it.
+func hasTooMany(body []byte) bool {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body), // as lenient as encoding/json
+		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	for range maxValues {
+		if _, err := decoder.ReadToken(); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // checkToolMessages enforces OpenAI's rules, that every tool call is answered by

@@ -183,3 +183,15 @@ func TestModels(t *testing.T) {
 		t.Errorf("models = %s; want %s", rec.Body, want)
 	}
 }
+
+// TestTooManyValues holds that a request is refused before it is decoded to many times
+// its size, even if it has the same name twice.
+func TestTooManyValues(t *testing.T) {
+	t.Parallel()
+	send := setup(t, Options{})
+	body := `{"model":"m","messages":[],"messages":[` + strings.Repeat("{},", maxValues/2) + `{}]}`
+	rec := send("POST", "/v1/chat/completions", "", body)
+	if rec.Code != 400 || !strings.Contains(rec.Body.String(), "more than 5000 values") {
+		t.Errorf("%d messages are answered %d %.200s; want 400", maxValues/2+1, rec.Code, rec.Body)
+	}
+}
