@@ -60,7 +60,8 @@ func New(opts Options) *API {
 		probes: serve.NewProbes(opts.Logger, opts.Checks),
 		bodies: newBodies(),
 	}
-	engine.Use(serve.Observe(opts.Logger, opts.Metrics), recoverPanics(opts.Logger), unescapeParams)
+	engine.Use(serve.Observe(opts.Logger, opts.Metrics), recoverPanics(opts.Logger),
+		refuseOtherSites(opts.Config.CORSOrigins), unescapeParams)
 	engine.NoRoute(answer(http.StatusNotFound))
 	engine.NoMethod(answer(http.StatusMethodNotAllowed))
 	a.API = humagin.New(engine, a.humaConfig())

@@ -5,7 +5,7 @@ package serve
 import (
 	"errors"
 	"fmt"
-	"net/url"
+	"net/http"
 	"reflect"
 	"strings"
 	"time"
@@ -42,15 +42,17 @@ func (c *Config) Validate() error {
 
 // parseOrigins trims the origins that browsers may call from. "none" is an empty
 // list, "*" is every origin. It returns false if one of them is not an origin such
-// as http://localhost:3000.
+// as http://localhost:3000. Patterns are no origins: protection against other sites
+// knows none.
 func parseOrigins(list []string) (origins []string, ok bool) {
+	protection := http.NewCrossOriginProtection()
 	for _, origin := range list {
 		origin = strings.TrimSpace(origin)
-		u, err := url.Parse(origin)
 		switch {
 		case origin == "none" && len(list) == 1:
 			return nil, true
-		case origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != ""):
+		case origin == "*":
+		case strings.Contains(origin, "*") || protection.AddTrustedOrigin(origin) != nil:
 			return nil, false
 		}
 		origins = append(origins, origin)

@@ -60,3 +60,16 @@ func TestParseEnvNamesEveryVariable(t *testing.T) {
 		t.Errorf("the error quotes a value: %v", err)
 	}
 }
+
+func TestOrigins(t *testing.T) {
+	t.Parallel()
+	for origin, valid := range map[string]bool{
+		"http://localhost:3000": true, "https://a.example": true, "*": true,
+		"a.example": false, "http://a.example/": false, "http://a.example?x": false, "http://*.example": false, "": false,
+	} {
+		cfg := Config{CORSOrigins: []string{origin}, MaxBodyBytes: 1 << 16, ShutdownGrace: time.Second}
+		if err := cfg.Validate(); (err == nil) != valid {
+			t.Errorf("the origin %q is valid: %t, %v", origin, !valid, err)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -91,6 +93,17 @@ func TestFailuresExplainThemselves(t *testing.T) {
 		var explained interface{ Reason() string }
 		if !errors.As(err, &explained) || explained.Reason() != want || status.Code(err) != code {
 			t.Errorf("%v with status %s has the reason %v; want %q", err, status.Code(err), explained, want)
+		}
+	}
+}
+
+func TestSent(t *testing.T) {
+	t.Parallel()
+	for token, want := range map[string]bool{"": false, "s3cre": false, "s3cret": true, "s3cret2": false} {
+		r := httptest.NewRequest(http.MethodPost, "/messages", nil)
+		r.Header.Set("dapr-api-token", token)
+		if got := Sent(r, "s3cret"); got != want {
+			t.Errorf("with the token %q, Sent = %t; want %t", token, got, want)
 		}
 	}
 }
