@@ -43,7 +43,7 @@ type API struct {
 }
 
 // New returns an API that answers /docs, /openapi.json, /healthz, /readyz,
-// /metrics and /version, and everything unknown with FastAPI's 404 and 405.
+// /metrics and /version, and everything unknown with FastAPI's redirects, 404 and 405.
 func New(opts Options) *API {
 	gin.SetMode(gin.ReleaseMode)
 	strictCasing()
@@ -62,7 +62,7 @@ func New(opts Options) *API {
 	}
 	engine.Use(serve.Observe(opts.Logger, opts.Metrics), recoverPanics(opts.Logger),
 		refuseOtherSites(opts.Config.CORSOrigins), unescapeParams)
-	engine.NoRoute(answer(http.StatusNotFound))
+	engine.NoRoute(redirectSlash(engine))
 	engine.NoMethod(answer(http.StatusMethodNotAllowed))
 	a.API = humagin.New(engine, a.humaConfig())
 	a.UseMiddleware(func(ctx huma.Context, next func(huma.Context)) { next(&humaContext{baseContext: ctx}) })

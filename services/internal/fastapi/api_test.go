@@ -1,6 +1,7 @@
 package fastapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
 
 	"daca/services/internal/apitest"
 	"daca/services/internal/serve"
@@ -49,6 +51,7 @@ func testAPI(t *testing.T) apitest.API {
 		OperationID: "bodiless", Method: http.MethodPost, Path: "/bodiless", DefaultStatus: http.StatusOK,
 	}, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
 	rawRoute(api)
+	api.Engine.POST("/slashed/", func(*gin.Context) {})
 	return apitest.API{Handler: api.Handler()}
 }
 
@@ -135,6 +138,62 @@ func TestErrors(t *testing.T) {
 			h.Expect(t, tc.method, tc.target, tc.body, tc.status, `{"detail":`+tc.detail+`}`,
 				"Content-Type", "application/json")
 		})
+	}
+}
+
+func TestPanicsAreLoggedWithTheirStack(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	api := New(Options{Logger: slog.New(slog.NewJSONHandler(&log, nil)), Metrics: serve.NewMetrics()})
+	api.Engine.GET("/boom", func(*gin.Context) { panicHere() })
+	rec := apitest.API{Handler: api.Handler()}.Send("GET", "/boom", "")
+	logged := log.String()
+	if rec.Code != 500 || !strings.Contains(logged, `"panic":"boom"`) || !strings.Contains(logged, "panicHere") {
+		t.Errorf("the answer is %d %s, the log\n%s", rec.Code, rec.Body, logged)
+	}
+}
+
+func panicHere() { panic("boom") }
+
+// TestSlashesAtTheEnd holds that a path with a slash too many, or too few, leads to
+// the one that has a route, as in FastAPI.
+func TestSlashesAtTheEnd(t *testing.T) {
+	t.Parallel()
+	h := testAPI(t)
+	for _, tc := range []struct {
+		method, target string
+		status         int
+		location       string
+	}{
+		{"POST", "/things/a%2Fb/?size=1&x=%20", 307, "/things/a%2Fb?size=1&x=%20"},
+		{"GET", "/healthz/", 307, "/healthz"},
+		{"POST", "/raw/", 307, "/raw"},
+		{"POST", "/slashed", 307, "/slashed/"},
+		{"DELETE", "/things/1/", 307, "/things/1"},
+		{"POST", "/things/", 404, ""},
+		{"POST", "/things//", 404, ""},
+		{"GET", "//evil.example/", 404, ""},
+		{"GET", "/", 404, ""},
+		{"GET", "/nope/", 404, ""},
+		{"GET", "/docs/nope/", 404, ""},
+	} {
+		rec := h.Send(tc.method, tc.target, "")
+		if location := rec.Header().Get("Location"); rec.Code != tc.status || location != tc.location {
+			t.Errorf("%s %s is answered %d %q %s; want %d %q",
+				tc.method, tc.target, rec.Code, location, rec.Body, tc.status, tc.location)
+		}
+	}
+}
+
+func TestProbesAnswerHead(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(testAPI(t))
+	t.Cleanup(server.Close)
+	for _, path := range []string{"/healthz", "/readyz", "/version", "/metrics"} {
+		resp, err := http.Head(server.URL + path)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("HEAD %s: %v, %v; want 200", path, resp, err)
+		}
 	}
 }
 

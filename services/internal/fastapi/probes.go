@@ -39,7 +39,7 @@ type versionBody struct {
 // registerProbes adds /healthz, /readyz, /version and /metrics.
 func (a *API) registerProbes() {
 	tags := []string{"operations"}
-	Register(a, huma.Operation{
+	registerProbe(a, huma.Operation{
 		OperationID: "healthz", Method: http.MethodGet, Path: "/healthz", Tags: tags,
 		Summary:     "Is the process alive?",
 		Description: "Asks no dependency: a failing dependency is no reason to restart the service.",
@@ -48,7 +48,7 @@ func (a *API) registerProbes() {
 		out.Body.Status = "ok"
 		return out, nil
 	})
-	Register(a, huma.Operation{
+	registerProbe(a, huma.Operation{
 		OperationID: "readyz", Method: http.MethodGet, Path: "/readyz", Tags: tags,
 		Summary:     "Can the service do its work?",
 		Description: "Names each dependency and, where it fails, why.",
@@ -65,12 +65,22 @@ func (a *API) registerProbes() {
 		}
 		return &readinessOutput{Status: http.StatusServiceUnavailable, Body: r}, nil
 	})
-	Register(a, huma.Operation{
+	registerProbe(a, huma.Operation{
 		OperationID: "version", Method: http.MethodGet, Path: "/version", Tags: tags,
 		Summary: "Which build is this?",
 	}, func(context.Context, *struct{}) (*versionOutput, error) {
 		return &versionOutput{versionBody{a.opts.Name, serve.Version(), runtime.Version()}}, nil
 	})
-	metrics := promhttp.HandlerFor(a.opts.Metrics, promhttp.HandlerOpts{Registry: a.opts.Metrics})
-	a.Engine.GET("/metrics", gin.WrapH(metrics))
+	metrics := gin.WrapH(promhttp.HandlerFor(a.opts.Metrics, promhttp.HandlerOpts{Registry: a.opts.Metrics}))
+	a.Engine.GET("/metrics", metrics)
+	a.Engine.HEAD("/metrics", metrics)
+}
+
+// registerProbe registers a GET that answers HEAD too, which some monitors send.
+func registerProbe[O any](a *API, op huma.Operation, handler func(context.Context, *struct{}) (*O, error)) {
+	Register(a, op, handler)
+	op.OperationID += "-head"
+	op.Method = http.MethodHead
+	op.Hidden = true
+	Register(a, op, handler)
 }

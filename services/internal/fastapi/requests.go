@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -37,11 +38,12 @@ func answer(status int) gin.HandlerFunc {
 	return func(c *gin.Context) { Refuse(c, NewError(status, http.StatusText(status))) }
 }
 
-// recoverPanics answers a request whose handler panicked with a 500.
+// recoverPanics answers a request whose handler panicked with a 500. The log has the
+// stack of the panic.
 func recoverPanics(logger *slog.Logger) gin.HandlerFunc {
 	return gin.CustomRecoveryWithWriter(nil, func(c *gin.Context, recovered any) {
 		logger.ErrorContext(c.Request.Context(), "a handler panicked",
-			"route", c.FullPath(), "panic", fmt.Sprint(recovered))
+			"route", c.FullPath(), "panic", fmt.Sprint(recovered), "stack", string(debug.Stack()))
 		answer(http.StatusInternalServerError)(c)
 	})
 }
