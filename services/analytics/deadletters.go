@@ -50,8 +50,8 @@ func (d *deadLetters) receive(ctx context.Context, entries []entry) {
 }
 
 // bare refuses what is no delivery.
-func (d *deadLetters) bare(*http.Request, []byte) (any, error) {
-	return nil, fastapi.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers events", nil, "body")
+func (d *deadLetters) bare(*http.Request, []byte) (deliveryAnswer, *fastapi.Error) {
+	return deliveryAnswer{}, fastapi.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers events", nil, "body")
 }
 
 // keep makes a letter of each entry without a status, and then acknowledges it. One

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	jsonv2 "github.com/go-json-experiment/json"
 
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
@@ -23,9 +21,9 @@ import (
 const (
 	// A batch that is larger is not refused: what was read of it is handled, and the
 	// sidecar delivers the rest again.
-	maxDelivery   = 16 << 20
+	maxDelivery   = 8 << 20 // an event has at most 4 MiB, which are 5.4 MiB in base64
 	maxEntries    = 10_000
-	maxDeliveries = 4        // are handled at a time; others wait
+	maxDeliveries = 3        // are handled at a time, one for each topic; others wait
 	maxBare       = 16 << 10 // bytes of a bare event
 	maxArena      = 1 << 20  // bytes that are kept for the next delivery
 )
@@ -60,11 +58,16 @@ func newDeliveries(t tokens, logger *slog.Logger) *deliveries {
 // route returns a subscription route. handle sets the status of each entry of a
 // delivery; bare answers a body that is no delivery.
 func (d *deliveries) route(
-	handle func(context.Context, []entry), bare func(*http.Request, []byte) (any, error),
+	handle func(context.Context, []entry), bare func(*http.Request, []byte) (deliveryAnswer, *fastapi.Error),
 ) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if !d.tokens.mayDeliver(c.Request) {
-			refuse(c, errNotDelivered)
+			fastapi.Refuse(c, notDelivered())
+			return
+		}
+		if c.Request.ContentLength != 0 && !fastapi.IsJSON(c.GetHeader("Content-Type")) {
+			fastapi.Refuse(c, fastapi.NewError(http.StatusUnsupportedMediaType, "Send application/json, "+
+				"or "+contract.CloudEventsContentType))
 			return
 		}
 		select {
@@ -90,19 +93,19 @@ func (d *deliveries) route(
 		whole, err := io.ReadAll(body)
 		switch s := look(whole); {
 		case err != nil:
-			refuse(c, fastapi.NewError(http.StatusBadRequest, "The body cannot be read: "+err.Error()))
+			fastapi.Refuse(c, fastapi.NewError(http.StatusBadRequest, "The body cannot be read: "+err.Error()))
 		case s.isBatch():
 			d.batch(c, bytes.NewReader(whole), arena, handle)
 		case s.SpecVersion != nil || isCloudEvents(c.ContentType()):
 			d.single(c, s, whole, arena, handle)
 		case !d.tokens.mayAdminister(c.Request):
-			refuse(c, errNotAdmin)
+			fastapi.Refuse(c, fastapi.Unauthorized())
 		case len(whole) > maxBare:
-			refuse(c, fastapi.NewError(http.StatusRequestEntityTooLarge, "A bare event has at most 16384 bytes"))
+			fastapi.Refuse(c, fastapi.NewError(http.StatusRequestEntityTooLarge, "A bare event has at most 16384 bytes"))
 		default:
-			answer, err := bare(c.Request, whole)
-			if err != nil {
-				refuse(c, err)
+			answer, refusal := bare(c.Request, whole)
+			if refusal != nil {
+				fastapi.Refuse(c, refusal)
 				return
 			}
 			c.JSON(http.StatusOK, answer)
@@ -120,7 +123,7 @@ func (d *deliveries) batch(c *gin.Context, body io.Reader, arena *[]byte, handle
 		d.logger.WarnContext(ctx, "a bulk delivery was read in part: the rest has to be delivered again",
 			"entries", len(entries), "error", err)
 		if len(entries) == 0 {
-			refuse(c, fastapi.NewError(http.StatusBadRequest, err.Error()))
+			fastapi.Refuse(c, fastapi.NewError(http.StatusBadRequest, err.Error()))
 			return
 		}
 	}
@@ -178,18 +181,4 @@ func (l *lastSeen) within(d time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return !l.at.IsZero() && time.Since(l.at) < d
-}
-
-// refuse answers with the error, which is 500 if it is none of fastapi.
-func refuse(c *gin.Context, err error) {
-	var known *fastapi.Error
-	if !errors.As(err, &known) {
-		known = fastapi.NewError(http.StatusInternalServerError, "Internal Server Error")
-	}
-	for name, values := range known.Headers {
-		c.Header(name, values[0])
-	}
-	body, _ := jsonv2.Marshal(known)
-	c.Data(known.Status, "application/json", body)
-	c.Abort()
 }

@@ -20,7 +20,7 @@ const corrupt = "What " + contract.StateStore + " holds for the user is not a co
 	"It is left as it is; the log names its key."
 
 // failed returns the answer for a count that cannot be read or changed.
-func failed(err error) error {
+func failed(err error) *fastapi.Error {
 	if errors.Is(err, errCorrupt) {
 		return fastapi.NewError(http.StatusInternalServerError, corrupt)
 	}
@@ -29,7 +29,7 @@ func failed(err error) error {
 
 // unavailable returns the answer for a state store, or a sidecar in front of it,
 // that cannot be used. The error itself is in the log and in /readyz.
-func unavailable(detail string) error {
+func unavailable(detail string) *fastapi.Error {
 	e := fastapi.NewError(http.StatusServiceUnavailable, detail)
 	e.Headers = http.Header{"Retry-After": {"1"}}
 	return e

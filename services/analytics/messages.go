@@ -74,29 +74,29 @@ func (v verdict) reason() string {
 
 // bare handles {"event_type","user_id"} without an envelope, as people send it by
 // hand. Its errors are those of HTTP.
-func (e *events) bare(r *http.Request, body []byte) (any, error) {
+func (e *events) bare(r *http.Request, body []byte) (deliveryAnswer, *fastapi.Error) {
 	if len(body) == 0 {
-		return nil, fastapi.Unprocessable("missing", "Field required", nil, "body")
+		return deliveryAnswer{}, fastapi.Unprocessable("missing", "Field required", nil, "body")
 	}
 	event, err := contract.DecodeBareEvent(body)
 	switch {
 	case err != nil:
-		return nil, fastapi.Unprocessable("value_error", err.Error(), string(body), "body")
+		return deliveryAnswer{}, fastapi.Unprocessable("value_error", err.Error(), string(body), "body")
 	case event.Type != e.want:
 		return deliveryAnswer{"ignored", "event_type is not " + string(e.want)}, nil
 	case event.UserID == "":
 		return deliveryAnswer{"ignored", "user_id is missing"}, nil
 	}
 	if err := event.UserID.Validate(); err != nil {
-		return nil, fastapi.Unprocessable("value_error", err.Error(), event.UserID, "body", "user_id")
+		return deliveryAnswer{}, fastapi.Unprocessable("value_error", err.Error(), event.UserID, "body", "user_id")
 	}
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxKey {
-		return nil, fastapi.Unprocessable("string_too_long", "String should have at most 255 characters", key,
+		return deliveryAnswer{}, fastapi.Unprocessable("string_too_long", "String should have at most 255 characters", key,
 			"header", "Idempotency-Key")
 	}
 	if _, err := e.counts.do(r.Context(), event.UserID, request(string(e.want), key, "", e.change)); err != nil {
-		return nil, failed(err)
+		return deliveryAnswer{}, failed(err)
 	}
 	return deliveryAnswer{Status: "success"}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
@@ -33,15 +34,16 @@ func newAPI(
 		"Say hello"), welcome)
 	fastapi.Register(api, api.Operation("get-analytics", "GET", "/analytics/{user_id}", "analytics",
 		"How many messages has the user sent?", 404, 422, 503), a.get)
-	fastapi.Register(api, api.Operation("initialize", "POST", "/analytics/{user_id}/initialize", "analytics",
-		"Set the user's count", 413, 415, 422, 503), a.initialize)
-	fastapi.Register(api, api.Operation("increment", "POST", "/analytics/{user_id}/increment", "analytics",
-		"Add one to the user's count", 422, 503), a.increment)
+	operator := func(op huma.Operation) huma.Operation { return api.RequireBearer(op, cfg.AdminToken) }
+	fastapi.Register(api, operator(api.Operation("initialize", "POST", "/analytics/{user_id}/initialize", "analytics",
+		"Set the user's count", 413, 415, 422, 503)), a.initialize)
+	fastapi.Register(api, operator(api.Operation("increment", "POST", "/analytics/{user_id}/increment", "analytics",
+		"Add one to the user's count", 409, 422, 503)), a.increment)
 
 	subscribe := func(id, topic, summary string, handle func(context.Context, []entry),
-		bare func(*http.Request, []byte) (any, error),
+		bare func(*http.Request, []byte) (deliveryAnswer, *fastapi.Error),
 	) {
-		op := api.Operation(id, "POST", "/"+topic, "subscriptions", summary, 400, 401, 422, 503)
+		op := api.Operation(id, "POST", "/"+topic, "subscriptions", summary, 400, 401, 413, 415, 422, 503)
 		describeDelivery(api, &op)
 		api.OpenAPI().AddOperation(&op)
 		api.Engine.POST(op.Path, arriving.route(handle, bare))
@@ -55,12 +57,12 @@ func newAPI(
 	subscribe("deadletters-receive", contract.TopicDeadLetters,
 		"Keep the events that the sidecar could not deliver", letters.receive, letters.bare)
 
-	fastapi.Register(api, api.Operation("deadletters-list", "GET", "/deadletters", "dead letters",
-		"Which events could not be handled?", 503), letters.list)
-	fastapi.Register(api, api.Operation("deadletters-replay", "POST", "/deadletters/{id}/replay", "dead letters",
-		"Publish the event again and forget the letter", 404, 409, 503), letters.replay)
-	fastapi.Register(api, api.Operation("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters",
-		"Forget the letter", 404, 503), letters.remove)
+	fastapi.Register(api, operator(api.Operation("deadletters-list", "GET", "/deadletters", "dead letters",
+		"Which events could not be handled?", 503)), letters.list)
+	fastapi.Register(api, operator(api.Operation("deadletters-replay", "POST", "/deadletters/{id}/replay", "dead letters",
+		"Publish the event again and forget the letter", 404, 409, 503)), letters.replay)
+	fastapi.Register(api, operator(api.Operation("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters",
+		"Forget the letter", 404, 503)), letters.remove)
 	return api
 }
 

@@ -49,6 +49,10 @@ func TestWorstBodiesDoNotExhaustMemory(t *testing.T) {
 			(*stack.Stack).Analytics, "analytics/values.yaml", "/analytics/a/initialize", `"message_count":1`,
 			[]string{"message_count"}, []int{16<<10 - 1, 1 << 20, 8 << 20},
 		},
+		"messages": {
+			(*stack.Stack).Analytics, "analytics/values.yaml", "/messages", `"entries":[],"pubsubname":"pubsub"`,
+			[]string{"entries", "specversion", "event_type"}, []int{8<<20 - 1, 20 << 20},
+		},
 		"model": {
 			(*stack.Stack).Model, "daca/values.yaml", "/v1/chat/completions",
 			`"model":"offline","messages":[{"role":"user","content":"hi"}]`,

@@ -38,7 +38,7 @@ func (b *bodies) admit(r *http.Request, limit int64) (release func(), refusal *E
 	switch contentType := r.Header.Get("Content-Type"); {
 	case size == 0 || r.Method == http.MethodGet || r.Method == http.MethodHead:
 		return func() {}, nil
-	case !isJSON(contentType):
+	case !IsJSON(contentType):
 		const detail = "Content type %q is not supported; send application/json"
 		return nil, NewError(http.StatusUnsupportedMediaType, fmt.Sprintf(detail, contentType))
 	case size > limit:
@@ -57,10 +57,10 @@ func (b *bodies) admit(r *http.Request, limit int64) (release func(), refusal *E
 	return func() { b.room.Release(size) }, nil
 }
 
-// isJSON reports whether the content type is application/json or one that is
+// IsJSON reports whether the content type is application/json or one that is
 // written as JSON, such as application/cloudevents+json. A page of another site
 // cannot send these without asking first; an HTML form never can.
-func isJSON(contentType string) bool {
+func IsJSON(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
 }
