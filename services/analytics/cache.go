@@ -17,7 +17,8 @@ import (
 // cache gives no documents for a while, which becomes longer each time.
 type cache struct {
 	documents *sized[cachedDocument]
-	segments  *sized[*idSet] // by name
+	segments  *sized[*idSet]                  // by name
+	merges    *simplelru.LRU[string, segment] // that are stored, by the first and the last that they replace
 
 	resume time.Time     // when it gives documents again
 	rest   time.Duration // the last such while
@@ -33,13 +34,16 @@ type cachedDocument struct {
 const (
 	maxDocuments   = 16 << 20 // bytes, about
 	maxSegments    = 24 << 20 // bytes, about
+	maxMerges      = 100
 	documentExpiry = 5 * time.Second
 	minRest        = time.Second
 	maxRest        = time.Minute
 )
 
 func newCache() cache {
+	merges, _ := simplelru.NewLRU[string, segment](maxMerges, nil) // fails only for a limit below 1
 	return cache{
+		merges:    merges,
 		documents: newSized(maxDocuments, func(d cachedDocument) int { return d.doc.size() }),
 		segments:  newSized(maxSegments, (*idSet).size),
 	}

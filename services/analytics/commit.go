@@ -32,11 +32,12 @@ func (c *counter) lead(ctx context.Context, own *caller) {
 	for tries := 0; own.left > 0; tries++ {
 		left = append(left, c.take()...)
 		c.expire(ctx, left)
+		begin := time.Now()
 		outage := c.commit(ctx, left)
 		left = slices.DeleteFunc(left, (*change).settled)
 		if own.left > 0 {
 			c.metrics.conflicts.Add(float64(len(left)))
-			pause(ctx, tries, outage)
+			pause(ctx, tries, time.Since(begin), outage)
 		}
 	}
 	finished = true
@@ -81,16 +82,14 @@ func (c *counter) expire(ctx context.Context, changes []*change) {
 	}
 }
 
-// pause waits before the next try: a moment that grows while another replica is
-// faster, and longer while the store does not answer.
-func pause(ctx context.Context, tries int, outage bool) {
-	base := time.Millisecond
-	limit := 32 * time.Millisecond
+// pause waits before the next try. While another replica is faster, that is about as
+// long as a try takes, so that one of them gets through, and grows with the number of
+// tries. While the store does not answer, it is longer.
+func pause(ctx context.Context, tries int, took time.Duration, outage bool) {
+	wait := min(max(took, time.Millisecond), 20*time.Millisecond) << min(tries, 3)
 	if outage {
-		base = 20 * time.Millisecond
-		limit = 250 * time.Millisecond
+		wait = min(20*time.Millisecond<<min(tries, 10), 250*time.Millisecond)
 	}
-	wait := min(limit, base<<min(tries, 10))
 	timer := time.NewTimer(wait/2 + rand.N(wait)) //nolint:gosec // jitter
 	defer timer.Stop()
 	select {
@@ -135,7 +134,7 @@ func (c *counter) commit(ctx context.Context, changes []*change) (outage bool) {
 	found, segmentErr := c.readSegments(ctx, works)
 	err = errors.Join(err, segmentErr)
 	m := memory{now: time.Now(), window: c.cfg.Window, ids: func(s segment) *idSet { return found[s.Name] }}
-	var segments []put
+	var segments []*sealedSegment
 	for _, w := range works {
 		if w.doc != nil {
 			segments = append(segments, c.apply(w, m)...)
@@ -216,7 +215,7 @@ func (c *counter) open(w *work, found stored) {
 func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*idSet, error) {
 	found := map[string]*idSet{}
 	var missing []string
-	for _, s := range wanted(works) {
+	for _, s := range c.wanted(works) {
 		if _, ok := found[s.Name]; ok {
 			continue
 		}
@@ -257,12 +256,12 @@ func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*
 }
 
 // wanted returns the segments that are needed to apply the changes.
-func wanted(works []*work) (segments []segment) {
+func (c *counter) wanted(works []*work) (segments []segment) {
 	for _, w := range works {
 		if w.doc == nil || len(w.doc.sealed) == 0 {
 			continue
 		}
-		from, to := w.doc.mergeable()
+		from, to := w.doc.mergeable(c.mergeAt)
 		segments = append(segments, w.doc.sealed[from:to]...)
 		for _, ch := range w.changes {
 			if ch.Change == nil || w.doc.set().has(digest(ch.ID)) {

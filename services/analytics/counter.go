@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,10 @@ type counter struct {
 	cfg     counterConfig
 	logger  *slog.Logger
 	metrics counterMetrics
+
+	// mergeAt is how many segments this process merges. It differs among replicas, so
+	// that one of them is first and the others find the work done.
+	mergeAt int
 
 	turn  chan struct{} // holds one token: the caller that takes it commits
 	cache cache         // belongs to the one with the token
@@ -70,8 +75,9 @@ func newCounter(s store, cfg counterConfig, logger *slog.Logger, metrics prometh
 				Help: "Segments of event ids that were written.",
 			}),
 		},
-		turn:  make(chan struct{}, 1),
-		cache: newCache(),
+		mergeAt: mergeCount + rand.N(mergeCount), //nolint:gosec // see there
+		turn:    make(chan struct{}, 1),
+		cache:   newCache(),
 	}
 	c.turn <- struct{}{}
 	return c

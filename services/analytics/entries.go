@@ -21,6 +21,7 @@ type entries []byte
 const (
 	comma     = ',' // occurs in no digest and in no number
 	digestLen = 22
+	entrySize = 1 + digestLen + 8 // bytes of an entry, with a time of this century
 )
 
 // digest shortens an id of any length to digestLen characters, 128 bits of SHA-256.
@@ -60,7 +61,8 @@ func (e entries) each(visit func(digest []byte, at int64)) {
 
 // MarshalJSONTo writes the one string.
 func (e entries) MarshalJSONTo(enc *jsontext.Encoder) error {
-	return enc.WriteToken(jsontext.String(string(e)))
+	quoted, _ := jsontext.AppendQuote(make([]byte, 0, len(e)+2), e) // fails only for invalid UTF-8, which it replaces
+	return enc.WriteValue(quoted)
 }
 
 // UnmarshalJSONFrom reads a string, or the list of strings that entries once were.

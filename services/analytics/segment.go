@@ -61,7 +61,8 @@ func (s segment) end() time.Time {
 type sealedSegment struct {
 	segment
 	put
-	ids *idSet
+	ids     *idSet
+	mergeOf string // names the segments that it replaces, if it was merged
 }
 
 // newSegment returns a segment of the ids, of which the last was counted at a time
@@ -114,9 +115,9 @@ func (d *document) seal(limit int, m memory) (*sealedSegment, error) {
 	return s, nil
 }
 
-// mergeable returns the range of the first segments that should become one; it is
-// empty if there are none.
-func (d *document) mergeable() (from, to int) {
+// mergeable returns the range of the first segments that should become one, which are
+// count of a kind; it is empty if there are none.
+func (d *document) mergeable(count int) (from, to int) {
 	kind := func(s segment) int {
 		switch {
 		case s.Size < smallLimit:
@@ -131,7 +132,7 @@ func (d *document) mergeable() (from, to int) {
 		for to = from; to < len(d.sealed) && kind(d.sealed[to]) == kind(d.sealed[from]); to++ {
 			total += d.sealed[to].Size
 			n := to + 1 - from
-			if kind(d.sealed[from]) < 2 && n > 1 && (n == mergeCount || total >= largeLimit) {
+			if kind(d.sealed[from]) < 2 && n > 1 && (n >= count || total >= largeLimit) {
 				return from, to + 1
 			}
 		}
@@ -143,6 +144,11 @@ func (d *document) mergeable() (from, to int) {
 // document is. It does nothing if the range is empty, or ids are lost.
 func (d *document) merge(from, to int, m memory) (*sealedSegment, error) {
 	all := &idSet{}
+	size := 0
+	for _, s := range d.sealed[from:to] {
+		size += s.Size * entrySize
+	}
+	all.text = make(entries, 0, size)
 	var counted int64
 	for _, s := range d.sealed[from:to] {
 		ids := m.ids(s)
@@ -159,6 +165,11 @@ func (d *document) merge(from, to int, m memory) (*sealedSegment, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.sealed = append(append(d.sealed[:from:from], s.segment), d.sealed[to:]...)
+	d.replace(from, to, s.segment)
 	return s, nil
+}
+
+// replace puts one segment in the place of a range.
+func (d *document) replace(from, to int, s segment) {
+	d.sealed = append(append(d.sealed[:from:from], s), d.sealed[to:]...)
 }

@@ -6,7 +6,7 @@ import (
 
 // apply makes the changes of one document, and returns the segments that have to be
 // stored before it.
-func (c *counter) apply(w *work, m memory) (segments []put) {
+func (c *counter) apply(w *work, m memory) (segments []*sealedSegment) {
 	for _, ch := range w.changes {
 		ch.verdict = w.doc.apply(ch.operation, m)
 		ch.count = w.doc.count
@@ -20,13 +20,12 @@ func (c *counter) apply(w *work, m memory) (segments []put) {
 	}
 	w.doc.forget(m.now, m.window)
 	// What is sealed now is merged when the next commit has read it.
-	from, to := w.doc.mergeable()
-	merged, err := w.doc.merge(from, to, m)
+	merged, err := c.merge(w.doc, m)
 	if err != nil {
 		w.fail(err)
 		return nil
 	}
-	sealed, err := w.doc.seal(max(recentLimit, 2*len(w.changes)), m)
+	sealed, err := w.doc.seal(max(recentLimit, sealFactor*len(w.changes)), m)
 	if err != nil {
 		w.fail(err)
 		return nil
@@ -34,7 +33,7 @@ func (c *counter) apply(w *work, m memory) (segments []put) {
 	for _, s := range []*sealedSegment{merged, sealed} {
 		if s != nil {
 			c.cache.segments.add(s.Name, s.ids)
-			segments = append(segments, s.put)
+			segments = append(segments, s)
 		}
 	}
 	if w.value, err = w.doc.encode(); err != nil {
@@ -44,9 +43,36 @@ func (c *counter) apply(w *work, m memory) (segments []put) {
 	return segments
 }
 
+// sealFactor is how many commits of a document that gets many events at a time are
+// sealed together.
+const sealFactor = 4
+
+// merge merges segments of the document, if there are enough. It returns nil if the
+// result is stored already: another replica was faster at the last try.
+func (c *counter) merge(d *document, m memory) (*sealedSegment, error) {
+	from, to := d.mergeable(c.mergeAt)
+	if from == to {
+		return nil, nil //nolint:nilnil // there is nothing to store
+	}
+	key := d.sealed[from].Name + " " + d.sealed[to-1].Name
+	if s, ok := c.cache.merges.Get(key); ok {
+		d.replace(from, to, s)
+		return nil, nil //nolint:nilnil // there is nothing to store
+	}
+	s, err := d.merge(from, to, m)
+	if s != nil {
+		s.mergeOf = key
+	}
+	return s, err
+}
+
 // write stores the segments, and then the documents that changed.
-func (c *counter) write(ctx context.Context, works []*work, segments []put) error {
-	for _, group := range inParts(segments) {
+func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSegment) error {
+	values := make([]put, len(segments))
+	for i, s := range segments {
+		values[i] = s.put
+	}
+	for _, group := range inParts(values) {
 		c.metrics.calls.WithLabelValues("put").Inc()
 		if err := c.store.Put(ctx, group...); err != nil {
 			for _, w := range works {
@@ -55,6 +81,11 @@ func (c *counter) write(ctx context.Context, works []*work, segments []put) erro
 			return err
 		}
 		c.metrics.sealed.Add(float64(len(group)))
+	}
+	for _, s := range segments {
+		if s.mergeOf != "" {
+			c.cache.merges.Add(s.mergeOf, s.segment)
+		}
 	}
 	var documents []put
 	byKey := make(map[string]*work, len(works))
