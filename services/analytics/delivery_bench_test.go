@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -33,9 +34,9 @@ func BenchmarkDelivery(b *testing.B) {
 				body := bulk(payloads...)
 				b.StartTimer()
 				rec := httptest.NewRecorder()
-				req := httptest.NewRequest("POST", "/messages", strings.NewReader(body))
+				req := httptest.NewRequest(http.MethodPost, "/messages", strings.NewReader(body))
 				req.Header.Set("Content-Type", "application/json")
-				s.Handler.ServeHTTP(rec, req)
+				s.ServeHTTP(rec, req)
 				if rec.Code != 200 {
 					b.Fatal(rec.Code, rec.Body)
 				}
