@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,25 +48,30 @@ func answerFor(err error) *fastapi.Error {
 		const detail = "The model provider refused the API key (status %d). Check OPENAI_API_KEY or GEMINI_API_KEY."
 		return fastapi.NewError(http.StatusBadGateway, fmt.Sprintf(detail, failure.Status))
 	case agent.RateLimited:
-		wait := failure.RetryAfter
-		if wait <= 0 {
-			wait = defaultRetryAfter
-		}
-		e := fastapi.NewError(http.StatusServiceUnavailable,
+		return retryLater(cmp.Or(failure.RetryAfter, defaultRetryAfter),
 			"The model provider limits the rate of requests, or the quota is used up. Try again later.")
-		e.Headers = http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(wait.Seconds())))}}
-		return e
 	case agent.Timeout:
 		return fastapi.NewError(http.StatusGatewayTimeout, "The model did not answer in time. Try again later.")
 	case agent.Rejected:
 		const detail = "The model provider refused the request (status %d). Check OPENAI_MODEL and OPENAI_BASE_URL."
 		return fastapi.NewError(http.StatusBadGateway, fmt.Sprintf(detail, failure.Status))
+	case agent.TooLong:
+		return fastapi.NewError(http.StatusRequestEntityTooLarge, "The text is too long for the model. Shorten it.")
 	case agent.TurnsExceeded:
 		return fastapi.NewError(http.StatusBadGateway,
 			"The agent did not come to an answer: the model went on calling tools.")
 	case agent.Unavailable:
+		if failure.RetryAfter > 0 {
+			return retryLater(failure.RetryAfter, "The model provider is unavailable for now. Try again later.")
+		}
 		return fastapi.NewError(http.StatusBadGateway,
 			"The model is unavailable, or its answer cannot be used. Try again later.")
 	}
 	return nil
+}
+
+func retryLater(wait time.Duration, detail string) *fastapi.Error {
+	e := fastapi.NewError(http.StatusServiceUnavailable, detail)
+	e.Headers = http.Header{"Retry-After": {strconv.Itoa(int(math.Ceil(wait.Seconds())))}}
+	return e
 }

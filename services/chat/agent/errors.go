@@ -16,6 +16,7 @@ const (
 	Timeout       Kind = "timeout"        // no answer in time
 	Unavailable   Kind = "unavailable"    // no answer, or none that can be used
 	Rejected      Kind = "rejected"       // the provider does not accept the request
+	TooLong       Kind = "too long"       // the text is longer than the model takes
 	TurnsExceeded Kind = "turns exceeded" // the model went on calling tools
 )
 
@@ -59,7 +60,7 @@ func kindOf(status int) Kind {
 		return Unauthorized
 	case status == 429:
 		return RateLimited
-	case status == 408 || status >= 500:
+	case status == 408 || status == 409 || status >= 500:
 		return Unavailable
 	}
 	return Rejected

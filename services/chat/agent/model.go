@@ -41,7 +41,7 @@ func (c *conversation) ask(
 ) (openai.ChatCompletionMessage, error) {
 	askCtx, cancel := context.WithTimeout(ctx, c.agent.cfg.ModelTimeout)
 	defer cancel()
-	answer, err := c.client.CreateChatCompletion(askCtx, openai.ChatCompletionRequest{
+	answer, err := c.complete(askCtx, openai.ChatCompletionRequest{
 		Model: c.agent.cfg.Model, Messages: messages, Tools: c.agent.offer,
 	})
 	if err != nil {
@@ -61,7 +61,23 @@ func (c *conversation) ask(
 		return said, &Error{Kind: Unavailable, cause: fmt.Sprintf("the answer has %d tool calls", len(said.ToolCalls))}
 	}
 	c.identify(said.ToolCalls)
+	if note := cutOff(answer.Choices[0].FinishReason); note != "" && len(said.ToolCalls) == 0 {
+		c.agent.cfg.Logger.WarnContext(ctx, "the model's answer is cut off", "finish_reason", answer.Choices[0].FinishReason)
+		said.Content = textOf(said) + "\n\n" + note
+		said.MultiContent = nil
+	}
 	return said, nil
+}
+
+// cutOff returns what the user is told of an answer that is not whole.
+func cutOff(reason openai.FinishReason) string {
+	switch reason {
+	case openai.FinishReasonLength:
+		return "[The answer is cut off here: it reached the model's limit.]"
+	case openai.FinishReasonContentFilter:
+		return "[The answer is cut off here: the model provider's filter stopped it.]"
+	}
+	return ""
 }
 
 // identify gives a new id to every call that has none or the id of another call.
@@ -76,7 +92,8 @@ func (c *conversation) identify(calls []openai.ToolCall) {
 
 // asHistory returns the model's message in a form that every provider accepts in
 // the history. Bad arguments become an empty object: some servers answer 400 to
-// arguments that are not JSON, and the tool's result quotes them.
+// arguments that are not JSON, and the tool's result quotes them. OpenAI answers 400
+// to a name that it would not accept for a tool.
 func asHistory(said openai.ChatCompletionMessage) openai.ChatCompletionMessage {
 	said.Role = openai.ChatMessageRoleAssistant
 	said.ToolCalls = slices.Clone(said.ToolCalls)
@@ -84,6 +101,7 @@ func asHistory(said openai.ChatCompletionMessage) openai.ChatCompletionMessage {
 		call := &said.ToolCalls[i]
 		call.Index = nil
 		call.Type = openai.ToolTypeFunction
+		call.Function.Name = toolName(call.Function.Name)
 		if args, err := parseArguments(call.Function.Arguments); err == nil {
 			call.Function.Arguments = string(args)
 		} else {
@@ -130,9 +148,37 @@ func (c *conversation) failure(ctx context.Context, err error) *Error {
 		failure.Status = status
 		failure.Kind = kindOf(status)
 		failure.cause = fmt.Sprintf("the provider answered status %d", status)
+		if isTooLong(status, codeOf(err), words) {
+			failure.Kind = TooLong
+		}
 	}
 	c.agent.cfg.Logger.WarnContext(ctx, "asking the model failed", "error", failure, "details", c.redact(words))
 	return failure
+}
+
+// codeOf returns OpenAI's code of an error, or nothing.
+func codeOf(err error) string {
+	var apiErr *openai.APIError
+	if !errors.As(err, &apiErr) {
+		return ""
+	}
+	code, _ := apiErr.Code.(string)
+	return code
+}
+
+// isTooLong reports whether the provider refused the request because it has more text
+// than the model takes. Only OpenAI has a code for it.
+func isTooLong(status int, code, words string) bool {
+	if status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
+		return status == http.StatusRequestEntityTooLarge
+	}
+	if code == "context_length_exceeded" || code == "string_above_max_length" {
+		return true
+	}
+	words = strings.ToLower(words)
+	return slices.ContainsFunc([]string{
+		"context length", "context window", "maximum number of tokens", "maximum context", "prompt is too long",
+	}, func(phrase string) bool { return strings.Contains(words, phrase) })
 }
 
 // redact removes the API key from what a provider said, and shortens it.

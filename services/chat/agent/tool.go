@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,8 @@ func (t Tool) validate() error {
 	switch {
 	case t.Name == "":
 		return errors.New("it has no name")
+	case t.Name != toolName(t.Name):
+		return errors.New("its name is not 1 to 64 letters, digits, '_' and '-'")
 	case t.Execute == nil:
 		return errors.New("it cannot be executed")
 	case !isObject(t.Parameters):
@@ -44,6 +47,7 @@ func (t Tool) validate() error {
 func (a *Agent) callTool(ctx context.Context, name, arguments string) string {
 	tool, ok := a.tools[name]
 	if !ok {
+		name = toolName(name)
 		a.cfg.Logger.WarnContext(ctx, "the model called an unknown tool", "tool", name)
 		names := strings.Join(slices.Sorted(maps.Keys(a.tools)), ", ")
 		return fmt.Sprintf("There is no tool %q. The tools are: %s.", name, names)
@@ -67,6 +71,24 @@ func (a *Agent) callTool(ctx context.Context, name, arguments string) string {
 	}
 	a.cfg.Logger.WarnContext(ctx, "a tool failed", "tool", name, "error", err)
 	return fmt.Sprintf("The tool failed. Try again if that makes sense. Error: %v", err)
+}
+
+// toolName returns the name in a form that OpenAI accepts: 1 to 64 letters, digits, '_'
+// and '-'. It leaves such a name as it is.
+func toolName(name string) string {
+	const longest = 64
+	var clean strings.Builder
+	for _, r := range name {
+		if clean.Len() == longest {
+			break
+		}
+		isName := r == '-' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
+		if !isName {
+			r = '_'
+		}
+		clean.WriteRune(r)
+	}
+	return cmp.Or(clean.String(), "_")
 }
 
 // execute turns a panic of the tool into an error.

@@ -2,7 +2,10 @@ package agent
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,6 +32,7 @@ type transport struct {
 type exchange struct {
 	sent       bool
 	answered   bool // whether an answer has begun
+	broke      bool // whether the connection failed, before the answer or within it
 	status     int
 	retryAfter time.Duration
 }
@@ -41,6 +45,7 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	t.latest = exchange{sent: true}
 	res, err := t.http.Do(req)
 	if err != nil {
+		t.latest.broke = isBroken(req.Context(), err)
 		return nil, err
 	}
 	defer res.Body.Close()
@@ -51,6 +56,7 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswerBytes+1))
 	if err != nil {
+		t.latest.broke = isBroken(req.Context(), err)
 		return nil, fmt.Errorf("reading the answer: %w", err)
 	}
 	if len(body) > maxAnswerBytes {
@@ -59,6 +65,12 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	t.record(body)
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
+}
+
+// isBroken reports whether err is a failure of the connection that may pass. The end of
+// ctx is none, and neither is a certificate that is not accepted.
+func isBroken(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && !errors.As(err, new(*tls.CertificateVerificationError))
 }
 
 // record keeps the extra_content of an answer with tool calls. It ignores a body
