@@ -114,7 +114,6 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	if strings.TrimSpace(in.Body.Text) == "" {
 		return nil, fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
 	}
-	event := newEvent(contract.MessageSent, in.Body.UserID, in.IdempotencyKey)
 	count, known := c.count(ctx, in.Body.UserID)
 	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
 	defer cancel()
@@ -123,7 +122,8 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 		return nil, c.failed(ctx, running, err)
 	}
 	c.modelOutcome.Set(nil)
-	if err := c.events.Publish(ctx, event); err != nil {
+	event := newEvent(contract.MessageSent, in.Body.UserID, in.IdempotencyKey)
+	if err := c.events.Publish(ctx, event, in.IdempotencyKey); err != nil {
 		c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
 		return nil, fastapi.NewError(http.StatusServiceUnavailable,
 			"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. "+
@@ -140,9 +140,12 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 // count returns the user's count, and whether it is known. An unknown count is
 // never passed on as 0.
 func (c *chat) count(ctx context.Context, user contract.UserID) (n int64, known bool) {
-	ctx, cancel := context.WithTimeout(ctx, c.countTimeout)
+	counting, cancel := context.WithTimeout(ctx, c.countTimeout)
 	defer cancel()
-	n, err := c.counts.Count(ctx, user)
+	n, err := c.counts.Count(counting, user)
+	if ctx.Err() != nil { // the client left, which says nothing about analytics
+		return 0, false
+	}
 	c.countOutcome.Set(err)
 	if err != nil {
 		c.logger.WarnContext(ctx, "answering without the user's count", "dependency", contract.AnalyticsApp, "error", err)

@@ -29,8 +29,9 @@ type config struct {
 	ToolTimeout   time.Duration `env:"TOOL_TIMEOUT" envDefault:"10s"`  // for one call of a tool
 	ChatTimeout   time.Duration `env:"CHAT_TIMEOUT" envDefault:"120s"` // for all calls for one message together
 
-	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`        // for publishing before spooling
-	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"` // file of events that wait to be published
+	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`         // for publishing before spooling
+	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"`  // file of events that wait to be published
+	SpoolMaxBytes int64         `env:"SPOOL_MAX_BYTES" envDefault:"268435456"` // of these events, without the file's own parts
 }
 
 // Gemini's endpoint for OpenAI's protocol, see
@@ -70,6 +71,7 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.ChatTimeout > 0, "CHAT_TIMEOUT", "a duration above 0"),
 		serve.Require(cfg.PublishBudget > 0, "PUBLISH_BUDGET", "a duration above 0"),
 		serve.Require(cfg.SpoolPath != "", "SPOOL_PATH", "a file name"),
+		serve.Require(cfg.SpoolMaxBytes >= 1<<20, "SPOOL_MAX_BYTES", "at least 1048576"),
 	)
 	return cfg, err
 }

@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -68,4 +72,54 @@ func isUnknownUser(err error) bool {
 		}
 	}
 	return false
+}
+
+// PublishAll implements broker. The sidecar answers with an error, and nothing else,
+// if the broker refuses one of the events.
+func (c *daprClient) PublishAll(ctx context.Context, topic string, events [][]byte) error {
+	request := &runtimev1.BulkPublishRequest{PubsubName: contract.PubSub, Topic: topic}
+	for i, event := range events {
+		request.Entries = append(request.Entries, &runtimev1.BulkPublishRequestEntry{
+			EntryId:     strconv.Itoa(i),
+			Event:       event,
+			ContentType: contract.CloudEventsContentType,
+		})
+	}
+	answer, err := c.Dapr.GrpcClient().BulkPublishEvent(ctx, request)
+	if err != nil {
+		return fmt.Errorf("publishing %d events to topic %q of %q: %w", len(events), topic, contract.PubSub, err)
+	}
+	if failed := answer.GetFailedEntries(); len(failed) > 0 {
+		return fmt.Errorf("publishing %d events to topic %q of %q: %d of them failed: %s",
+			len(events), topic, contract.PubSub, len(failed), failed[0].GetError())
+	}
+	return nil
+}
+
+// claimLife is how long a claim is kept: longer than the counter remembers event ids.
+const claimLife = 48 * time.Hour
+
+// Create implements firstWrites.
+func (c *daprClient) Create(ctx context.Context, key string, value []byte) error {
+	// First-write without an ETag means that the key must have no value.
+	err := c.Dapr.SaveStateWithETag(ctx, contract.StateStore, key, value, "",
+		map[string]string{"ttlInSeconds": strconv.Itoa(int(claimLife.Seconds()))},
+		client.WithConcurrency(client.StateConcurrencyFirstWrite),
+		client.WithConsistency(client.StateConsistencyStrong))
+	if err != nil {
+		return fmt.Errorf("creating key %q of state store %q: %w", key, contract.StateStore, err)
+	}
+	return nil
+}
+
+// Get implements firstWrites.
+func (c *daprClient) Get(ctx context.Context, key string) ([]byte, error) {
+	item, err := c.Dapr.GetState(ctx, contract.StateStore, key, nil)
+	if err != nil {
+		return nil, fmt.Errorf("reading key %q of state store %q: %w", key, contract.StateStore, err)
+	}
+	if len(item.Value) == 0 {
+		return nil, nil
+	}
+	return item.Value, nil
 }

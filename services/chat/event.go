@@ -9,7 +9,8 @@ import (
 )
 
 // newEvent returns an event that happens now. Its id is new or, with an
-// Idempotency-Key, the same for all requests of the user with that key.
+// Idempotency-Key, the same for all requests of the user with that key. Their times
+// differ; agreement makes one of them hold.
 func newEvent(kind contract.EventType, user contract.UserID, idempotencyKey string) contract.Event {
 	id := uuid.NewString()
 	if idempotencyKey != "" {

@@ -43,13 +43,13 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	defer dapr.Close()
 
 	// Events that the broker does not take wait in the spool, and are published in
-	// the background. At a stop, those that are left get one more attempt.
-	waiting, err := openSpool(cfg.SpoolPath)
+	// the background. At a stop, those that are left get PUBLISH_BUDGET once more.
+	waiting, err := openSpool(cfg.SpoolPath, cfg.SpoolMaxBytes, logger)
 	if err != nil {
 		return err
 	}
 	metrics := serve.NewMetrics()
-	events := newPublisher(dapr, waiting, cfg.PublishBudget, logger, metrics)
+	events := newPublisher(dapr, dapr, waiting, cfg.PublishBudget, logger, metrics)
 	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
 	var drainer sync.WaitGroup
 	drainer.Go(func() { events.Drain(draining) })
@@ -68,7 +68,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	}
 	api := newAPI(cfg, answers, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
-		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.outcome.Probe},
+		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Known: true, Probe: answers.countOutcome.Probe},
 		{Name: "model", Optional: true, Known: true, Probe: answers.modelOutcome.Probe},
 	}, logger, metrics)

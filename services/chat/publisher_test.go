@@ -26,13 +26,34 @@ func messageOf(user contract.UserID, n int) contract.Event {
 	}
 }
 
-func testPublisher(t *testing.T, b broker, path string) *publisher {
+const (
+	testSpoolBytes = 64 << 20
+	testBudget     = 100 * time.Millisecond
+)
+
+func testSpool(t *testing.T, path string) *spool {
 	t.Helper()
-	s, err := openSpool(path)
+	s, err := openSpool(path, testSpoolBytes, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newPublisher(b, s, 20*time.Millisecond, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	return s
+}
+
+func testPublisher(t *testing.T, b broker, path string) *publisher {
+	t.Helper()
+	return newPublisher(b, &fakeStore{}, testSpool(t, path), testBudget,
+		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+}
+
+// waiting returns how many messages are in the spool.
+func (p *publisher) waiting() int { return p.spool.Len(contract.TopicMessages) }
+
+func (p *publisher) publish(t *testing.T, event contract.Event) {
+	t.Helper()
+	if err := p.Publish(t.Context(), event, ""); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // drain runs Drain until the returned function is called.
@@ -49,21 +70,23 @@ func TestPublisherSpoolsRefusedEvents(t *testing.T) {
 	p := testPublisher(t, b, filepath.Join(t.TempDir(), "deep", "spool.db"))
 	stop := drain(p)
 	for i := range 5 {
-		if err := p.Publish(t.Context(), messageOf("alice", i)); err != nil {
-			t.Fatal(err)
-		}
+		p.publish(t, messageOf("alice", i))
 	}
-	if n := p.spool.Len(); n != 5 {
+	if n := p.waiting(); n != 5 {
 		t.Fatalf("%d events are on disk; want 5", n)
 	}
-	if err := p.outcome.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "broker down") {
+	if err := p.Probe(t.Context()); err == nil || !strings.Contains(err.Error(), "broker down") {
 		t.Errorf("the readiness check says %v", err)
 	}
 	b.fail(nil)
-	apitest.Eventually(t, "all events are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 0 })
-	for i, e := range b.events() {
-		if e != messageOf("alice", i) {
-			t.Errorf("event %d became %+v", i, e)
+	apitest.Eventually(t, "all events are published", func() bool { return len(b.events()) == 5 && p.waiting() == 0 })
+	got := map[contract.Event]bool{}
+	for _, e := range b.events() {
+		got[e] = true
+	}
+	for i := range 5 {
+		if !got[messageOf("alice", i)] {
+			t.Errorf("event %d is not among those that were published: %+v", i, b.events())
 		}
 	}
 	stop()
@@ -78,9 +101,7 @@ func TestPublisherGoesOnAfterARestart(t *testing.T) {
 	b := &fakeBroker{err: errors.New("broker down")}
 	p := testPublisher(t, b, path)
 	for i := range 3 {
-		if err := p.Publish(t.Context(), messageOf("alice", i)); err != nil {
-			t.Fatal(err)
-		}
+		p.publish(t, messageOf("alice", i))
 	}
 	_ = p.spool.Close() // as a crash does: no drain, no flush
 
@@ -96,9 +117,7 @@ func TestPublisherFlushesOnClose(t *testing.T) {
 	t.Parallel()
 	b := &fakeBroker{err: errors.New("broker down")}
 	p := testPublisher(t, b, filepath.Join(t.TempDir(), "spool.db"))
-	if err := p.Publish(t.Context(), messageOf("alice", 1)); err != nil {
-		t.Fatal(err)
-	}
+	p.publish(t, messageOf("alice", 1))
 	b.fail(nil)
 	if err := p.Close(t.Context()); err != nil || len(b.events()) != 1 {
 		t.Errorf("Close = %v, %d events published; want 1", err, len(b.events()))
@@ -111,7 +130,7 @@ func TestPublisherPublishesForAClientThatLeft(t *testing.T) {
 	p := testPublisher(t, b, filepath.Join(t.TempDir(), "spool.db"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.Publish(ctx, messageOf("alice", 1)); err != nil || len(b.events()) != 1 {
+	if err := p.Publish(ctx, messageOf("alice", 1), ""); err != nil || len(b.events()) != 1 {
 		t.Errorf("Publish = %v, %d events; the message was answered and has to count", err, len(b.events()))
 	}
 	_ = p.Close(t.Context())
@@ -121,22 +140,9 @@ func TestPublisherFailsWhenNeitherBrokerNorDiskTakesTheEvent(t *testing.T) {
 	t.Parallel()
 	p := testPublisher(t, &fakeBroker{err: errors.New("broker down")}, filepath.Join(t.TempDir(), "spool.db"))
 	_ = p.spool.Close() // stands for a disk that fails
-	err := p.Publish(t.Context(), messageOf("alice", 1))
+	err := p.Publish(t.Context(), messageOf("alice", 1), "")
 	if err == nil || !strings.Contains(err.Error(), "broker down") || !strings.Contains(err.Error(), "spool") {
 		t.Errorf("Publish = %v; want an error that names both", err)
-	}
-}
-
-func TestSpoolIsForOneProcess(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "spool.db")
-	s, err := openSpool(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	if _, err := openSpool(path); err == nil || !strings.Contains(err.Error(), "SPOOL_PATH") {
-		t.Errorf("the second open = %v; want an error that names SPOOL_PATH", err)
 	}
 }
 
@@ -149,15 +155,15 @@ func TestPublisherKeepsTopicsApart(t *testing.T) {
 	stop := drain(p)
 	registered := messageOf("alice", 0)
 	registered.Type = contract.UserRegistered
-	if err := p.Publish(t.Context(), registered); err != nil {
-		t.Fatal(err)
-	}
+	p.publish(t, registered)
 	for i := range 5 {
-		if err := p.Publish(t.Context(), messageOf("alice", i)); err != nil {
-			t.Fatal(err)
-		}
+		p.publish(t, messageOf("alice", i))
 	}
-	apitest.Eventually(t, "the messages are published", func() bool { return len(b.events()) == 5 && p.spool.Len() == 1 })
+	apitest.Eventually(t, "the messages are published", func() bool { return len(b.events()) == 5 })
+	if p.spool.Len(contract.TopicUsers) != 1 || p.waiting() != 0 {
+		t.Errorf("%d registrations and %d messages wait; want 1 and 0",
+			p.spool.Len(contract.TopicUsers), p.waiting())
+	}
 	stop()
 	_ = p.Close(t.Context())
 }

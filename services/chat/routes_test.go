@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -23,16 +24,27 @@ import (
 
 // fakeCounts has one count for all users, or fails.
 type fakeCounts struct {
-	n   int64
-	err error
+	n    int64
+	err  error
+	wait bool // until the context ends
 }
 
-func (f *fakeCounts) Count(context.Context, contract.UserID) (int64, error) { return f.n, f.err }
+func (f *fakeCounts) Count(ctx context.Context, _ contract.UserID) (int64, error) {
+	if f.wait {
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
+	return f.n, f.err
+}
 
 // fakeAgent answers with its instructions and the text, or fails.
-type fakeAgent struct{ err error }
+type fakeAgent struct {
+	err   error
+	takes time.Duration
+}
 
 func (f *fakeAgent) Run(_ context.Context, instructions, text string) (string, error) {
+	<-time.After(f.takes)
 	return instructions + " | " + text, f.err
 }
 
@@ -41,12 +53,39 @@ type fakeBroker struct {
 	mu        sync.Mutex
 	published []contract.Event
 	err       error
-	refused   string // a topic
+	refused   string        // a topic
+	poison    string        // the id of an event that is refused
+	hang      chan struct{} // PublishAll waits until it is closed, unless it is nil
+	tried     int           // calls of Publish and PublishAll
 }
 
 func (b *fakeBroker) Publish(ctx context.Context, topic string, event []byte) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.tried++
+	return b.take(ctx, topic, event)
+}
+
+// PublishAll publishes events until one is refused.
+func (b *fakeBroker) PublishAll(ctx context.Context, topic string, events [][]byte) error {
+	b.mu.Lock()
+	hang := b.hang
+	b.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.tried++
+	for _, event := range events {
+		if err := b.take(ctx, topic, event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *fakeBroker) take(ctx context.Context, topic string, event []byte) error {
 	if b.err != nil {
 		return b.err
 	}
@@ -61,8 +100,17 @@ func (b *fakeBroker) Publish(ctx context.Context, topic string, event []byte) er
 	if err != nil {
 		return err
 	}
+	if e.ID == b.poison {
+		return errors.New("this event is not accepted")
+	}
 	b.published = append(b.published, e)
 	return ctx.Err()
+}
+
+func (b *fakeBroker) attempts() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tried
 }
 
 func (b *fakeBroker) fail(err error) {
@@ -94,19 +142,19 @@ func newService(t *testing.T) *service {
 		t.Fatal(err)
 	}
 	s := &service{counts: &fakeCounts{n: 3}, agent: &fakeAgent{}, broker: &fakeBroker{}}
-	s.spool, err = openSpool(filepath.Join(t.TempDir(), "spool.db"))
+	logger := slog.New(slog.DiscardHandler)
+	s.spool, err = openSpool(filepath.Join(t.TempDir(), "spool.db"), cfg.SpoolMaxBytes, logger)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.spool.Close() })
-	logger := slog.New(slog.DiscardHandler)
 	metrics := serve.NewMetrics()
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
-		events: newPublisher(s.broker, s.spool, cfg.PublishBudget, logger, metrics),
+		events: newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
 	}
 	s.Handler = newAPI(cfg, c, []serve.Check{
-		{Name: contract.PubSub, Optional: true, Probe: c.events.outcome.Probe},
+		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Probe: c.countOutcome.Probe},
 		{Name: "model", Optional: true, Probe: c.modelOutcome.Probe},
 	}, logger, metrics).Handler()
@@ -189,6 +237,52 @@ func TestChatDoesNotMentionAnUnknownCount(t *testing.T) {
 	}
 }
 
+// TestEventsHappenWhenTheAnswerIsGiven holds that the time of an event is not that of
+// the request: the counter refuses events that are too old.
+func TestEventsHappenWhenTheAnswerIsGiven(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"", "k"} {
+		s := newService(t)
+		s.agent.takes = 50 * time.Millisecond
+		before := time.Now()
+		s.chat(t, "/chat/", tutorialMessage, "Idempotency-Key", key)
+		if at := s.broker.events()[0].Time; at.Before(before.Add(s.agent.takes).Truncate(time.Millisecond)) {
+			t.Errorf("with key %q the event happened %s after the request; the answer took %s",
+				key, at.Sub(before), s.agent.takes)
+		}
+	}
+}
+
+// TestAClientThatLeavesSaysNothingAboutAnalytics cancels a request while its user's
+// count is asked for.
+func TestAClientThatLeavesSaysNothingAboutAnalytics(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.counts.wait = true
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	req := httptest.NewRequestWithContext(ctx, "POST", "/chat/", strings.NewReader(tutorialMessage))
+	req.Header.Set("Content-Type", "application/json")
+	s.ServeHTTP(httptest.NewRecorder(), req)
+	if rec := s.Send("GET", "/readyz", ""); !strings.Contains(rec.Body.String(), `"analytics-service":"ok"`) {
+		t.Errorf("/readyz answers %s", rec.Body)
+	}
+}
+
+// TestReadinessShowsTheSpool holds the README's signal for scaling down.
+func TestReadinessShowsTheSpool(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.broker.fail(errors.New("broker down"))
+	s.chat(t, "/chat/", tutorialMessage)
+	s.broker.fail(nil) // nobody drains: it waits
+	rec := s.Send("GET", "/readyz", "")
+	if !strings.Contains(rec.Body.String(), `"status":"degraded"`) ||
+		!strings.Contains(rec.Body.String(), `topic messages: 1 events wait in the spool, the oldest for `) {
+		t.Errorf("/readyz answers %s", rec.Body)
+	}
+}
+
 func TestIdempotencyKeyIsOneEvent(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -197,12 +291,14 @@ func TestIdempotencyKeyIsOneEvent(t *testing.T) {
 	for _, request := range [][2]string{{bob, "k"}, {bob, "k"}, {bob, "l"}, {eve, "k"}, {bob, ""}, {bob, ""}} {
 		s.chat(t, "/chat/", request[0], "Idempotency-Key", request[1])
 	}
-	ids := map[string]int{}
+	copies := map[contract.Event]int{}
+	ids := map[string]bool{}
 	for _, e := range s.broker.events() {
-		ids[e.ID]++
+		copies[e]++
+		ids[e.ID] = true
 	}
-	if first := s.broker.events()[0].ID; ids[first] != 2 || len(ids) != 5 {
-		t.Errorf("event ids are %v; want one id twice, for bob's key k, and different ids for all others", ids)
+	if first := s.broker.events()[0]; copies[first] != 2 || len(copies) != 5 || len(ids) != 5 {
+		t.Errorf("events are %v; want one twice, for bob's key k, and different ids for all others", copies)
 	}
 }
 
@@ -256,7 +352,7 @@ func TestBadInputIsNeitherAnsweredNorCounted(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
 			rec := s.ExpectProblem(t, "POST", "/chat/", tc.body, tc.status, tc.want)
-			if len(s.broker.events()) != 0 || s.spool.Len() != 0 {
+			if len(s.broker.events()) != 0 || s.spool.Len(contract.TopicMessages) != 0 {
 				t.Error("it was counted")
 			}
 			if rec.Body.Len() > 20_000 {
@@ -307,9 +403,13 @@ func TestModelFailures(t *testing.T) {
 		"rate limited": {
 			&agent.Error{Kind: agent.RateLimited, Status: 429, RetryAfter: 1500 * time.Millisecond}, 503, "2", "rate",
 		},
-		"no Retry-After":  {&agent.Error{Kind: agent.RateLimited, Status: 429}, 503, "5", "rate"},
-		"timeout":         {&agent.Error{Kind: agent.Timeout}, 504, "", "in time"},
-		"unavailable":     {&agent.Error{Kind: agent.Unavailable}, 502, "", "unavailable"},
+		"no Retry-After": {&agent.Error{Kind: agent.RateLimited, Status: 429}, 503, "5", "rate"},
+		"timeout":        {&agent.Error{Kind: agent.Timeout}, 504, "", "in time"},
+		"unavailable":    {&agent.Error{Kind: agent.Unavailable}, 502, "", "unavailable"},
+		"unavailable for a while": {
+			&agent.Error{Kind: agent.Unavailable, Status: 503, RetryAfter: 7 * time.Second}, 503, "7", "unavailable",
+		},
+		"too long":        {&agent.Error{Kind: agent.TooLong, Status: 400}, 413, "", "too long for the model"},
 		"rejected":        {&agent.Error{Kind: agent.Rejected, Status: 404}, 502, "", "OPENAI_MODEL"},
 		"too many turns":  {&agent.Error{Kind: agent.TurnsExceeded}, 502, "", "tools"},
 		"another error":   {errors.New("secret"), 500, "", "Internal Server Error"},
@@ -326,7 +426,7 @@ func TestModelFailures(t *testing.T) {
 			if strings.Contains(rec.Body.String(), "secret") {
 				t.Errorf("the answer contains the error: %s", rec.Body)
 			}
-			if len(s.broker.events()) != 0 || s.spool.Len() != 0 {
+			if len(s.broker.events()) != 0 || s.spool.Len(contract.TopicMessages) != 0 {
 				t.Error("a message that was not answered is counted")
 			}
 		})
@@ -371,6 +471,7 @@ func TestConfig(t *testing.T) {
 		"PORT=70000", "PORT=http", "DAPR_GRPC_PORT=-1", "DAPR_GRPC_PORT=x", "MAX_BODY_BYTES=1",
 		"CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "OPENAI_BASE_URL=nonsense",
 		"OPENAI_BASE_URL=ftp://x", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s",
+		"SPOOL_MAX_BYTES=1000",
 	} {
 		name, _, _ := strings.Cut(assignment, "=")
 		_, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment})

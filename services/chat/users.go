@@ -53,7 +53,7 @@ type registerOutput struct {
 // the user, with count 0.
 func (u *users) register(ctx context.Context, in *registerInput) (*registerOutput, error) {
 	event := newEvent(contract.UserRegistered, in.UserID, in.IdempotencyKey)
-	if err := u.events.Publish(ctx, event); err != nil {
+	if err := u.events.Publish(ctx, event, in.IdempotencyKey); err != nil {
 		u.logger.ErrorContext(ctx, "registering a user failed", "event_id", event.ID, "error", err)
 		return nil, fastapi.NewError(http.StatusServiceUnavailable,
 			"Neither "+contract.PubSub+" nor the spool took the event. Try again later.")

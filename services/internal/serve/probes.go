@@ -41,8 +41,8 @@ func (r Reason) Error() string { return string(r) }
 // Reason returns the text.
 func (r Reason) Reason() string { return string(r) }
 
-// cause returns what strangers may know about the error of a check.
-func cause(err error) string {
+// Cause returns what strangers may know about the error of a check: its Reason, if it has one.
+func Cause(err error) string {
 	var known interface{ Reason() string }
 	switch {
 	case err == nil:
@@ -103,7 +103,7 @@ func (p *Probes) Readiness(ctx context.Context) Readiness {
 	r := Readiness{Status: "ready", Checks: map[string]string{}}
 	failures := map[string]error{}
 	for i, check := range p.checks {
-		r.Checks[check.Name] = cause(errs[i])
+		r.Checks[check.Name] = Cause(errs[i])
 		if errs[i] == nil {
 			continue
 		}
