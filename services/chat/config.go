@@ -48,12 +48,15 @@ func parseConfig(environ []string) (config, error) {
 		Port:          8000,
 		MaxBodyBytes:  64 << 10, // a message
 		CORSOrigins:   []string{"http://localhost:3000"},
-		ShutdownGrace: 20 * time.Second,
+		ShutdownGrace: graceForAnswers,
 	}}
 	if err := serve.ParseEnv(&cfg, environ); err != nil {
 		return config{}, err
 	}
 	cfg.chooseProvider()
+	if cfg.ShutdownGrace == graceForAnswers {
+		cfg.ShutdownGrace = cfg.longestAnswer()
+	}
 	err := errors.Join(
 		cfg.Config.Validate(),
 		cfg.Connection.Validate(),
@@ -74,6 +77,17 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.SpoolMaxBytes >= 1<<20, "SPOOL_MAX_BYTES", "at least 1048576"),
 	)
 	return cfg, err
+}
+
+// graceForAnswers stands for a SHUTDOWN_GRACE that is not set: the longest answer.
+const graceForAnswers time.Duration = -1
+
+// longestAnswer is how long a request takes at most: for the count, the answer, the
+// agreement on an event and the event. A stop cuts no request off if SHUTDOWN_GRACE is
+// not shorter.
+func (c *config) longestAnswer() time.Duration {
+	const margin = 4 * time.Second // for writing to the spool and to the client
+	return c.AnalyticsTimeout + c.ChatTimeout + 2*c.PublishBudget + margin
 }
 
 // chooseProvider fills in what the given keys imply. It trims them, because

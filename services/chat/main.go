@@ -27,6 +27,10 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if longest := cfg.longestAnswer(); cfg.ShutdownGrace < longest {
+		logger.WarnContext(ctx, "a stop may cut off requests: they can take longer than SHUTDOWN_GRACE",
+			"grace", cfg.ShutdownGrace.String(), "longest", longest.String())
+	}
 	assistant, err := agent.New(agent.Config{
 		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey, Model: cfg.OpenAIModel,
 		Tools:    []agent.Tool{agent.CurrentTime(time.Now)},

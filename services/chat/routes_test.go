@@ -471,7 +471,7 @@ func TestConfig(t *testing.T) {
 		"PORT=70000", "PORT=http", "DAPR_GRPC_PORT=-1", "DAPR_GRPC_PORT=x", "MAX_BODY_BYTES=1",
 		"CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "OPENAI_BASE_URL=nonsense",
 		"OPENAI_BASE_URL=ftp://x", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s",
-		"SPOOL_MAX_BYTES=1000",
+		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s",
 	} {
 		name, _, _ := strings.Cut(assignment, "=")
 		_, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment})
@@ -487,11 +487,19 @@ func TestConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	common := serve.Config{
-		Port: 8000, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 64 << 10, ShutdownGrace: 20 * time.Second,
+		Port: 8000, LogLevel: "info", LogFormat: "json", MaxBodyBytes: 64 << 10, ShutdownGrace: 130 * time.Second,
 		CORSOrigins: []string{"http://localhost:3000"},
 	}
 	if diff := cmp.Diff(common, cfg.Config); diff != "" {
 		t.Errorf("the common defaults (-want +got):\n%s", diff)
+	}
+	for environ, want := range map[string]time.Duration{
+		"CHAT_TIMEOUT=5m": 310 * time.Second, "SHUTDOWN_GRACE=7s": 7 * time.Second, "PUBLISH_BUDGET=1s": 128 * time.Second,
+	} {
+		cfg, err := parseConfig([]string{"OPENAI_API_KEY=k", environ})
+		if err != nil || cfg.ShutdownGrace != want {
+			t.Errorf("with %s: SHUTDOWN_GRACE is %s, %v; want %s", environ, cfg.ShutdownGrace, err, want)
+		}
 	}
 	type provider struct{ Key, BaseURL, Model string }
 	for _, tc := range []struct {
