@@ -15,6 +15,7 @@ import (
 
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
+	"daca/services/internal/serve"
 )
 
 func messageOf(user contract.UserID, n int) contract.Event {
@@ -66,7 +67,7 @@ func drain(p *publisher) (stop func()) {
 
 func TestPublisherSpoolsRefusedEvents(t *testing.T) {
 	t.Parallel()
-	b := &fakeBroker{err: errors.New("broker down")}
+	b := &fakeBroker{err: serve.Reason("broker down")}
 	p := testPublisher(t, b, filepath.Join(t.TempDir(), "deep", "spool.db"))
 	stop := drain(p)
 	for i := range 5 {
