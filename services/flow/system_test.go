@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,7 @@ const (
 // options say how a system differs from one with one replica of everything.
 type options struct {
 	replicas     int       // of analytics; 0 is 1
+	chats        int       // replicas of chat; 0 is 1
 	embedded     bool      // use the embedded Redis even if redis-server is installed
 	before       transform // between each sidecar of analytics and the service
 	env          []string  // of every process, sidecars included
@@ -40,7 +42,8 @@ type system struct {
 	redis     stack.Redis
 	broker    *redis.Client // connected to redis
 	model     *stack.Service
-	chat      *stack.Service
+	chat      *stack.Service // the first of chats
+	chats     []*stack.Service
 	analytics []*stack.Service
 	times     sync.Map // of events, by id
 }
@@ -102,13 +105,21 @@ func (s *system) make(parts *stack.Stack, o options) {
 		s.analytics = append(s.analytics, analytics)
 	}
 	modelEnv := []string{"OPENAI_BASE_URL=" + s.model.URL + "/v1", "OPENAI_MODEL=offline"}
-	s.chat, err = parts.Chat(stack.ServiceOptions{Env: append(modelEnv, o.chatEnv...)})
-	s.must(err)
+	for i := range max(o.chats, 1) {
+		replica := stack.ServiceOptions{Env: append(modelEnv, o.chatEnv...)}
+		if i > 0 {
+			replica.Name = fmt.Sprintf("chat-%d", i)
+		}
+		chat, err := parts.Chat(replica)
+		s.must(err)
+		s.chats = append(s.chats, chat)
+	}
+	s.chat = s.chats[0]
 }
 
 // services returns all services, in the order in which they are started.
 func (s *system) services() []*stack.Service {
-	return append([]*stack.Service{s.model, s.chat}, s.analytics...)
+	return slices.Concat([]*stack.Service{s.model}, s.chats, s.analytics)
 }
 
 // must fails the test at once if there is an error.
