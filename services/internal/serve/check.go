@@ -22,6 +22,10 @@ const (
 // offer it as their subcommand check, for `helm test`: nothing else in their images
 // can make a request.
 func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
+	return checkURLs(ctx, http.DefaultClient, urls, stdout)
+}
+
+func checkURLs(ctx context.Context, client *http.Client, urls []string, stdout io.Writer) error {
 	if len(urls) == 0 {
 		return errors.New("check: name one or more URLs")
 	}
@@ -29,7 +33,7 @@ func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
 	for _, url := range urls {
 		retry := backoff.NewExponentialBackOff()
 		retry.MaxInterval = 2 * time.Second
-		body, err := backoff.Retry(ctx, func() (string, error) { return get(ctx, url) },
+		body, err := backoff.Retry(ctx, func() (string, error) { return get(ctx, client, url) },
 			backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(checkBudget))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("check %s: %w", url, err))
@@ -43,14 +47,14 @@ func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
 }
 
 // get returns the beginning of the body if the answer is 200.
-func get(ctx context.Context, url string) (string, error) {
+func get(ctx context.Context, client *http.Client, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", backoff.Permanent(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return "", err
 	}
