@@ -26,8 +26,8 @@ func TestGoldenRenderings(t *testing.T) {
 			for _, o := range r.objects {
 				fmt.Fprintf(&text, "---\n# %s\n%s\n", o.template, strings.TrimSpace(string(o.text)))
 			}
-			password := regexp.MustCompile(`(redis-password): .{16,}`)
-			golden(t, name+".yaml", password.ReplaceAllString(text.String(), "$1: (random)"))
+			secret := regexp.MustCompile(`(redis-password|token): .{16,}`)
+			golden(t, name+".yaml", secret.ReplaceAllString(text.String(), "$1: (random)"))
 			golden(t, name+"-notes.txt", r.notes)
 		})
 	}

@@ -175,7 +175,7 @@ func checkObject(t *testing.T, o object) {
 			t.Errorf("%s: Pod Security restricted forbids it: %s, %s", o, result.ForbiddenReason, result.ForbiddenDetail)
 		}
 	}
-	for _, c := range template.Spec.Containers {
+	for _, c := range slices.Concat(template.Spec.InitContainers, template.Spec.Containers) {
 		security := c.SecurityContext
 		if security == nil || security.ReadOnlyRootFilesystem == nil || !*security.ReadOnlyRootFilesystem {
 			t.Errorf("%s: container %s can write to its root file system", o, c.Name)

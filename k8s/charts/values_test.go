@@ -24,7 +24,7 @@ func TestConfigIsWhatTheServiceReads(t *testing.T) {
 	// The chart sets these from other values, or they have no use in a container.
 	own := []string{
 		"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE",
-		"DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN",
+		"DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN", "ADMIN_TOKEN",
 		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH",
 	}
 	for _, service := range []string{"chat", "analytics"} {

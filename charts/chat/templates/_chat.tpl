@@ -54,6 +54,8 @@ checksum/model-key: {{ sha256sum . }}
 {{- end }}
 {{- end }}
 
+{{- define "chat.appTokenSecret" }}{{ end }}
+
 {{- define "chat.volumeMounts" -}}
 - name: spool
   mountPath: {{ dir .Values.spool.path }}
@@ -64,4 +66,44 @@ checksum/model-key: {{ sha256sum . }}
 - name: spool
   emptyDir: {}
 {{- end }}
+{{- end }}
+
+{{- define "chat.workload" -}}
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: {{ include "service.fullname" . }}
+  labels:
+    {{- include "service.labels" . | nindent 4 }}
+spec:
+  {{- if not .Values.autoscaling.enabled }}
+  replicas: {{ .Values.replicaCount }}
+  {{- end }}
+  serviceName: {{ include "service.fullname" . }}
+  podManagementPolicy: Parallel
+  minReadySeconds: {{ .Values.minReadySeconds }}
+  selector:
+    matchLabels:
+      {{- include "service.selectorLabels" . | nindent 6 }}
+  template:
+    {{- include "service.podTemplate" . | nindent 4 }}
+  {{- if .Values.spool.persistence.enabled }}
+  # Kept when replicas go: there may be events in it.
+  persistentVolumeClaimRetentionPolicy:
+    whenDeleted: Retain
+    whenScaled: Retain
+  volumeClaimTemplates:
+    - metadata:
+        name: spool
+        labels:
+          {{- include "service.selectorLabels" . | nindent 10 }}
+      spec:
+        accessModes: [ReadWriteOnce]
+        {{- with .Values.spool.persistence.storageClassName }}
+        storageClassName: {{ . | quote }}
+        {{- end }}
+        resources:
+          requests:
+            storage: {{ .Values.spool.persistence.size }}
+  {{- end }}
 {{- end }}

@@ -32,18 +32,8 @@ dapr.io/sidecar-memory-limit: {{ . | quote }}
 dapr.io/sidecar-seccomp-profile-type: {{ . | quote }}
 {{- end }}
 dapr.io/disable-builtin-k8s-secret-store: {{ .disableBuiltinSecretStore | quote }}
-{{- if gt (int .appMaxConcurrency) 0 }}
-dapr.io/app-max-concurrency: {{ .appMaxConcurrency | quote }}
-{{- end }}
 {{- with .disableInitEndpoints }}
 dapr.io/disable-init-endpoints: {{ . | quote }}
-{{- end }}
-{{- if .appHealthCheck.enabled }}
-dapr.io/enable-app-health-check: "true"
-dapr.io/app-health-check-path: {{ .appHealthCheck.path | quote }}
-dapr.io/app-health-probe-interval: {{ .appHealthCheck.intervalSeconds | quote }}
-dapr.io/app-health-probe-timeout: {{ .appHealthCheck.timeoutMilliseconds | int64 | quote }}
-dapr.io/app-health-threshold: {{ .appHealthCheck.threshold | quote }}
 {{- end }}
 dapr.io/enable-native-sidecar: {{ .nativeSidecar | quote }}
 dapr.io/graceful-shutdown-seconds: {{ .gracefulShutdownSeconds | quote }}
@@ -55,11 +45,16 @@ dapr.io/block-shutdown-duration: {{ printf "%ds" (add $.Values.preStopSeconds $.
 {{- with .apiTokenSecret }}
 dapr.io/api-token-secret: {{ . | quote }}
 {{- end }}
-{{- with .appTokenSecret }}
+{{- with include "service.appTokenSecret" $ }}
 dapr.io/app-token-secret: {{ . | quote }}
 {{- end }}
 {{- with .annotations }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- /* The Secret with the token that the sidecar sends to the service, or nothing. */ -}}
+{{- define "service.appTokenSecret" -}}
+{{- .Values.dapr.appTokenSecret | default (include (printf "%s.appTokenSecret" .Chart.Name) .) }}
 {{- end }}

@@ -32,14 +32,12 @@ spec:
         - podSelector:
             matchLabels:
               app.kubernetes.io/part-of: daca
-    {{- if .Values.dapr.metrics.enabled }}
+    {{- with .Values.networkPolicy.metricsFrom }}
     - ports:
-        - port: {{ .Values.dapr.metrics.port }}
+        - port: {{ $.Values.dapr.metrics.port }}
           protocol: TCP
-      {{- with .Values.networkPolicy.from }}
       from:
         {{- toYaml . | nindent 8 }}
-      {{- end }}
     {{- end }}
     {{- end }}
   {{- with .Values.networkPolicy.egress }}

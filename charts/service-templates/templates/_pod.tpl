@@ -13,6 +13,9 @@ metadata:
     {{- with include (printf "%s.annotations" .Chart.Name) . }}
     {{- . | nindent 4 }}
     {{- end }}
+    {{- with (.suite).resources }}
+    checksum/dapr-resources: {{ . }}
+    {{- end }}
     {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -28,6 +31,19 @@ spec:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}
   # Longer than the stop can take: the pause, the grace, and the sidecar's own.
   terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds .Values.shutdownDelaySeconds .Values.shutdownGraceSeconds 15) }}
+  {{- if and .Values.dapr.enabled (.suite).waitFor }}
+  initContainers:
+    # A sidecar ends when it cannot reach its components. The injector puts it behind
+    # this container, or beside the service.
+    - name: wait
+      image: {{ include "service.image" . | quote }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args: [check, "tcp://{{ .suite.waitFor }}"]
+      securityContext:
+        {{- toYaml .Values.securityContext | nindent 8 }}
+      resources:
+        {{- toYaml .Values.resources | nindent 8 }}
+  {{- end }}
   containers:
     - name: {{ .Chart.Name }}
       image: {{ include "service.image" . | quote }}
@@ -45,6 +61,10 @@ spec:
           value: {{ printf "%ds" (int .Values.shutdownDelaySeconds) }}
         - name: SHUTDOWN_GRACE
           value: {{ printf "%ds" (int .Values.shutdownGraceSeconds) }}
+        {{- with include "service.goMemLimit" .Values.resources }}
+        - name: GOMEMLIMIT
+          value: {{ . }}
+        {{- end }}
         {{- with include (printf "%s.env" .Chart.Name) . }}
         {{- . | nindent 8 }}
         {{- end }}
@@ -59,11 +79,11 @@ spec:
               name: {{ .Values.dapr.apiTokenSecret }}
               key: token
         {{- end }}
-        {{- if .Values.dapr.appTokenSecret }}
+        {{- with include "service.appTokenSecret" . }}
         - name: APP_API_TOKEN
           valueFrom:
             secretKeyRef:
-              name: {{ .Values.dapr.appTokenSecret }}
+              name: {{ . }}
               key: token
         {{- end }}
         {{- with .Values.extraEnvs }}
@@ -129,6 +149,21 @@ and would print 1048576 as 1.048576e+06.
 */ -}}
 {{- define "service.text" -}}
 {{- if kindIs "float64" . }}{{ int64 . | quote }}{{ else }}{{ . | toString | quote }}{{ end }}
+{{- end }}
+
+{{- /*
+Prints how much memory the Go runtime should stay below: nine tenths of the memory
+limit in the resources of a container, or nothing if there is none.
+*/ -}}
+{{- define "service.goMemLimit" -}}
+{{- $limit := dig "limits" "memory" "" . }}
+{{- $text := ternary (printf "%.0f" $limit) (toString $limit) (kindIs "float64" $limit) }}
+{{- $number := regexFind "^[0-9.]+" $text }}
+{{- $units := dict "Ki" 1 "Mi" 1024 "Gi" 1048576 "Ti" 1073741824 "k" 0.9765625 "M" 976.5625 "G" 976562.5 "T" 976562500 "" 0.0009765625 }}
+{{- $unit := trimPrefix $number $text }}
+{{- if and $number (hasKey $units $unit) }}
+{{- printf "%dKiB" (mulf 0.9 (float64 $number) (index $units $unit) | floor | int64) }}
+{{- end }}
 {{- end }}
 
 {{- /* Where a pod may run, by the values nodeSelector, affinity and tolerations. */ -}}

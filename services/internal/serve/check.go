@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -17,10 +18,11 @@ const (
 	maxCheckBytes = 500              // of a body that is printed
 )
 
-// CheckURLs requests each URL until the answer is 200, and prints a line for it. If
-// a URL does not answer 200 in time, the error has its last answer. The services
-// offer it as their subcommand check, for `helm test`: nothing else in their images
-// can make a request.
+// CheckURLs requests each URL until the answer is 200, and prints a line for it. Of
+// tcp://host:port it demands only that somebody accepts a connection. If a URL does
+// not answer in time, the error has its last answer. The services offer it as their
+// subcommand check, for `helm test` and for pods that wait for Redis: nothing else in
+// their images can make a request.
 func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
 	return checkURLs(ctx, http.DefaultClient, urls, stdout)
 }
@@ -50,6 +52,13 @@ func checkURLs(ctx context.Context, client *http.Client, urls []string, stdout i
 func get(ctx context.Context, client *http.Client, url string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	if address, ok := strings.CutPrefix(url, "tcp://"); ok {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return "", err
+		}
+		return "accepts connections", conn.Close()
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return "", backoff.Permanent(err)

@@ -60,6 +60,16 @@ func TestCheckURLsAsksAServer(t *testing.T) {
 	if err := CheckURLs(t.Context(), []string{server.URL}, &out); err != nil || out.String() != "ok "+server.URL+" ready\n" {
 		t.Errorf("got %v, %q", err, out.String())
 	}
+	out.Reset()
+	address := "tcp" + strings.TrimPrefix(server.URL, "http")
+	want := "ok " + address + " accepts connections\n"
+	if err := CheckURLs(t.Context(), []string{address}, &out); err != nil || out.String() != want {
+		t.Errorf("an address that accepts connections: %v, %q; want %q", err, out.String(), want)
+	}
+	server.Close()
+	if _, err := get(t.Context(), http.DefaultClient, address); err == nil {
+		t.Error("an address where nobody listens: no error")
+	}
 	if err := CheckURLs(t.Context(), nil, &out); err == nil {
 		t.Error("no URLs: no error")
 	}
