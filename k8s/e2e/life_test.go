@@ -45,12 +45,11 @@ type sidecar struct {
 // have none.
 func sidecars(s *installation) {
 	for part, want := range map[string]sidecar{
-		"chat": {id: "chat-service", components: "pubsub:pubsub.redis"},
+		"chat": {id: "chat-service", components: "pubsub:pubsub.redis statestore:state.redis"},
 		"analytics": {
-			id:             "analytics-service",
-			components:     "pubsub:pubsub.redis statestore:state.redis",
-			topics:         "deadletters messages>deadletters users>deadletters",
-			maxConcurrency: 1,
+			id:         "analytics-service",
+			components: "pubsub:pubsub.redis statestore:state.redis",
+			topics:     "deadletters messages>deadletters users>deadletters",
 		},
 	} {
 		for _, pod := range s.pods(part) {
