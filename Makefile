@@ -6,7 +6,7 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test bench lint fmt tidy schemas vuln check hooks build prepare clean \
+.PHONY: help run unit test bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
         cluster cluster-down e2e tools push sbom version bin/cluster tilt tilt-up tilt-ci
 
 help: ## List the targets
@@ -29,8 +29,14 @@ test: prepare ## Run all tests but those on a cluster: units, charts, flows thro
 	CGO_ENABLED=0 $(GO) -C services/internal/stack/daprd test -tags stablecomponents -trimpath $(TESTFLAGS) ./...
 	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
 
-bench: prepare ## Measure what exact counting costs, as ratios
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 30m ./services/flow
+bench: prepare ## Measure what exact counting and a message cost, as ratios; BENCHFLAGS=-rounds=1 tries it
+	@$(GO) build -o $(BIN)/bench ./services/flow/bench
+	@$(BIN)/bench -out $(BIN)/bench.json $(BENCHFLAGS)
+
+bench-compare: prepare ## Measure a commit and this checkout in turn: make bench-compare BASE=main
+	$(if $(BASE),,$(error Which commit? make bench-compare BASE=main))
+	@$(GO) build -o $(BIN)/bench ./services/flow/bench
+	@$(BIN)/bench -base $(BASE) $(BENCHFLAGS)
 
 # make run, the flows, Tilt and the images all compile the services by this
 # target. SERVICES, OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set.
