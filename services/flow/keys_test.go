@@ -36,9 +36,8 @@ func TestCopiesOfAKeyAgree(t *testing.T) {
 	s.settled()
 	got, err := s.count("alice")
 	s.must(err)
-	if _, err := s.send("POST", s.chats[1].URL+"/chat/", `{"user_id":"alice","text":"hi"}`, "Idempotency-Key", "k"); err != nil {
-		t.Fatal(err)
-	}
+	_, err = s.send("POST", s.chats[1].URL+"/chat/", `{"user_id":"alice","text":"hi"}`, "Idempotency-Key", "k")
+	s.must(err)
 	s.settled()
 	if after, err := s.count("alice"); err != nil || after != got {
 		t.Errorf("after another copy the count is %v, %v; want %v", after, err, got)

@@ -66,7 +66,8 @@ func (s scenarios) figures() []figure {
 	}
 	figures := []figure{
 		compared("exact events/s ÷ single no-op, 50 users", s.many, s.single, 1.2, 2),
-		compared(fmt.Sprintf("exact events/s ÷ single no-op, one hot user with %d ids in the window", s.before), s.hot, s.single, 1.2, 2),
+		compared(fmt.Sprintf("exact events/s ÷ single no-op, one hot user with %d ids in the window", s.before),
+			s.hot, s.single, 1.2, 2),
 		compared("exact events/s ÷ single no-op, Zipf 1.1 over 100,000 users", s.skewed, s.single, 0.7, 1.2),
 	}
 	if s.bulk != nil {

@@ -57,7 +57,8 @@ func TestCheckURLsAsksAServer(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	var out strings.Builder
-	if err := CheckURLs(t.Context(), []string{server.URL}, &out); err != nil || out.String() != "ok "+server.URL+" ready\n" {
+	err := CheckURLs(t.Context(), []string{server.URL}, &out)
+	if err != nil || out.String() != "ok "+server.URL+" ready\n" {
 		t.Errorf("got %v, %q", err, out.String())
 	}
 	out.Reset()
