@@ -56,21 +56,36 @@ func (b *bench) chat(ctx context.Context) ([]figure, error) {
 		figure{"chat request ÷ sum of its raw calls, p50 at one client", 0, 1.12, 1.06, lower, ratio, nil}.of(latency),
 		figure{"CPU of our two services ÷ CPU of their sidecars at 32 clients", 0, 0.35, 0.2, lower, ratio, nil}.of(work),
 	}
-	for _, service := range []*stack.Service{s.chat, s.analytics} {
-		own, err := pss(service.App)
-		if err != nil {
-			return nil, err
-		}
-		other, err := pss(service.Sidecar)
-		if err != nil {
-			return nil, err
-		}
-		b.say("%s has %.1f MB, its sidecar %.1f MB", service.App.Name(), own/1e6, other/1e6)
-		name := fmt.Sprintf("memory (PSS) of %s ÷ its daprd after %s of load", service.App.Name(), b.load)
-		figures = append(figures, figure{name, 0, 0.3, 0.2, lower, ratio, nil}.of(sample{own / other}))
+	memories, err := b.memories(s)
+	if err != nil {
+		return nil, err
 	}
+	figures = append(figures, memories...)
 	starts, err := b.starts(ctx, s)
 	return append(figures, starts...), err
+}
+
+// memories compares each service with its sidecar.
+func (b *bench) memories(s *suite) ([]figure, error) {
+	var figures []figure
+	for _, service := range []*stack.Service{s.chat, s.analytics} {
+		ratios := map[string]float64{}
+		for _, kind := range []string{"Rss", "Pss"} {
+			own, err := memory(service.App, kind)
+			if err != nil {
+				return nil, err
+			}
+			other, err := memory(service.Sidecar, kind)
+			if err != nil {
+				return nil, err
+			}
+			ratios[kind] = own / other
+			b.say("%s: %s has %.1f MB, its sidecar %.1f MB", kind, service.App.Name(), own/1e6, other/1e6)
+		}
+		name := fmt.Sprintf("memory (PSS) of %s ÷ its daprd after %s of load", service.App.Name(), b.load)
+		figures = append(figures, figure{name, 0, 0.3, 0.2, lower, ratio, nil}.of(sample{ratios["Pss"]}))
+	}
+	return figures, nil
 }
 
 // oneClient sends messages, and in turn the calls of which a message consists. It

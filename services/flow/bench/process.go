@@ -79,17 +79,18 @@ func (u usage) total() (sum time.Duration) {
 	return sum
 }
 
-// pss returns the memory of a process in bytes, with its share of what it shares.
-func pss(process *stack.Process) (float64, error) {
+// memory returns the memory of a process in bytes. Its kind is Rss, or Pss for only a
+// share of what several processes have in common, as two sidecars have their program.
+func memory(process *stack.Process, kind string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", process.Pid()))
 	if err != nil {
 		return 0, fmt.Errorf("reading the memory of %s: %w", process.Name(), err)
 	}
 	for line := range bytes.Lines(text) {
-		if fields := strings.Fields(string(line)); len(fields) == 3 && fields[0] == "Pss:" {
+		if fields := strings.Fields(string(line)); len(fields) == 3 && fields[0] == kind+":" {
 			kib, err := strconv.ParseFloat(fields[1], 64)
 			return kib * 1024, err
 		}
 	}
-	return 0, fmt.Errorf("reading the memory of %s: smaps_rollup has no Pss", process.Name())
+	return 0, fmt.Errorf("reading the memory of %s: smaps_rollup has no %s", process.Name(), kind)
 }
