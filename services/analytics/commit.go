@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +12,10 @@ import (
 	"daca/services/internal/contract"
 )
 
-// errNotMade says that a commit panicked.
-var errNotMade = errors.New("the commit was not made")
+var (
+	errNotMade  = errors.New("the commit was not made") // because it panicked
+	errNotTried = errors.New("earlier commits took too long")
+)
 
 // lead commits what waits until all changes of the caller have a result, and passes
 // the turn on.
@@ -72,8 +75,8 @@ func (c *counter) expire(ctx context.Context, changes []*change) {
 	for _, ch := range changes {
 		if !ch.settled() && now.After(ch.deadline) {
 			expired++
-			cause = ch.err
-			c.settle(ch, fmt.Errorf("counting for user %q within %s: %w", ch.user, c.cfg.Budget, ch.err))
+			cause = cmp.Or(ch.err, errNotTried)
+			c.settle(ch, fmt.Errorf("counting for user %q within %s: %w", ch.user, c.cfg.Budget, cause))
 		}
 	}
 	if expired > 0 {
