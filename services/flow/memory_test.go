@@ -23,6 +23,7 @@ const atOnce = 24
 // memory than the charts give its pod. It sends the bodies to the programs as they
 // are shipped, without sidecars: what they cost, they cost before Dapr is asked.
 func TestWorstBodiesDoNotExhaustMemory(t *testing.T) {
+	t.Parallel()
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("the peak of a process' memory is read from /proc, which this system lacks")
 	}
@@ -43,20 +44,20 @@ func TestWorstBodiesDoNotExhaustMemory(t *testing.T) {
 	}{
 		"chat": {
 			(*stack.Stack).Chat, "chat/values.yaml", "/chat/", `"user_id":"a","text":"hi"`,
-			[]string{"tags", "text", "metadata"}, []int{64<<10 - 1, 1 << 20, 8 << 20},
+			[]string{"tags", "text", "metadata"}, []int{64<<10 - 1, 1 << 20},
 		},
 		"initialize": {
 			(*stack.Stack).Analytics, "analytics/values.yaml", "/analytics/a/initialize", `"message_count":1`,
-			[]string{"message_count"}, []int{16<<10 - 1, 1 << 20, 8 << 20},
+			[]string{"message_count"}, []int{16<<10 - 1, 1 << 20},
 		},
 		"messages": {
 			(*stack.Stack).Analytics, "analytics/values.yaml", "/messages", `"entries":[],"pubsubname":"pubsub"`,
-			[]string{"entries", "specversion", "event_type"}, []int{8<<20 - 1, 20 << 20},
+			[]string{"entries", "specversion", "event_type"}, []int{8<<20 - 1},
 		},
 		"model": {
 			(*stack.Stack).Model, "daca/values.yaml", "/v1/chat/completions",
 			`"model":"offline","messages":[{"role":"user","content":"hi"}]`,
-			[]string{"messages", "tools"}, []int{64 << 10, 1<<20 - 1, 8 << 20},
+			[]string{"messages", "tools"}, []int{1<<20 - 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
