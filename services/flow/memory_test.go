@@ -22,8 +22,7 @@ const atOnce = 24
 // TestWorstBodiesDoNotExhaustMemory holds that no body makes a service need more
 // memory than the charts give its pod. It sends the bodies to the programs as they
 // are shipped, without sidecars: what they cost, they cost before Dapr is asked.
-func TestWorstBodiesDoNotExhaustMemory(t *testing.T) {
-	t.Parallel()
+func TestWorstBodiesDoNotExhaustMemory(t *testing.T) { // alone, because it takes all of the CPU
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		t.Skip("the peak of a process' memory is read from /proc, which this system lacks")
 	}
