@@ -267,8 +267,8 @@ func (c *counter) wanted(works []*work) (segments []segment) {
 		from, to := w.doc.mergeable(c.mergeAt)
 		segments = append(segments, w.doc.sealed[from:to]...)
 		for _, ch := range w.changes {
-			if ch.Change == nil || w.doc.set().has(digest(ch.ID)) {
-				continue
+			if ch.Change == nil || ch.Content == "" && w.doc.set().has(digest(ch.ID)) {
+				continue // a copy; only with a Content has more to be looked for
 			}
 			for _, s := range w.doc.sealed {
 				if s.mayHave(ch.operation, ch.at(ch.made)) {

@@ -290,3 +290,38 @@ func TestADocumentOfVersion1IsSealed(t *testing.T) {
 		mustCount(t, c, "alice", 10_001)
 	})
 }
+
+// TestAReusedKeyIsFoundBesideSegments holds that a key with another content is told
+// from a copy, whether the first request is in the document or in a segment.
+func TestAReusedKeyIsFoundBesideSegments(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(noon)) //nolint:forbidigo // the clock of the bubble
+		c := testCounter(newMemoryStore())
+		seal := func(from int) {
+			for n := range recentLimit + 10 { // some are left in the document
+				applyAll(t, c, sent(fmt.Sprint(from+n), from+n))
+			}
+		}
+		set := func(n int64) verdict {
+			ch, err := c.do(t.Context(), "alice", request("initialize", "k", fmt.Sprint(n), setTo(n)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ch.verdict
+		}
+		seal(0)
+		if v := set(5); v != accepted {
+			t.Errorf("the first request: verdict %v; want accepted", v)
+		}
+		for _, where := range []string{"document", "segment"} {
+			if v := set(5); v != duplicate {
+				t.Errorf("a copy of the request, which is in the %s: verdict %v; want duplicate", where, v)
+			}
+			if v := set(6); v != reused {
+				t.Errorf("another count, the request being in the %s: verdict %v; want reused_key", where, v)
+			}
+			seal(1000)
+		}
+	})
+}
