@@ -103,7 +103,6 @@ func pause(ctx context.Context, tries int, took time.Duration, outage bool) {
 
 // work is what a commit does to one document.
 type work struct {
-	user    contract.UserID
 	key     string
 	changes []*change
 	doc     *document
@@ -156,7 +155,7 @@ func (c *counter) group(changes []*change) []*work {
 		}
 		w := byUser[ch.user]
 		if w == nil {
-			w = &work{user: ch.user, key: ch.user.Key()}
+			w = &work{key: ch.user.Key()}
 			byUser[ch.user] = w
 			works = append(works, w)
 		}

@@ -49,7 +49,7 @@ func (d *deadLetters) receive(ctx context.Context, entries []entry) {
 	d.keep(ctx, "", entries)
 }
 
-// bare refuses what is no delivery.
+// bare refuses a body that the sidecar did not send.
 func (d *deadLetters) bare(*http.Request, []byte) (deliveryAnswer, *fastapi.Error) {
 	return deliveryAnswer{}, fastapi.Unprocessable("value_error", "not a CloudEvent, as Dapr delivers events", nil, "body")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"daca/services/internal/contract"
@@ -16,7 +15,6 @@ type events struct {
 	change  func(int64) int64 // what an event does to the count; nil only makes the user known
 	counts  *counter
 	letters *deadLetters
-	logger  *slog.Logger
 }
 
 // handle makes the changes of all events at once. An event that can never be

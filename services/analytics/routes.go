@@ -48,10 +48,10 @@ func newAPI(
 		api.OpenAPI().AddOperation(&op)
 		api.Engine.POST(op.Path, arriving.route(handle, bare))
 	}
-	sent := &events{want: contract.MessageSent, change: addOne, counts: counts, letters: letters, logger: logger}
+	sent := &events{want: contract.MessageSent, change: addOne, counts: counts, letters: letters}
 	subscribe("messages", contract.TopicMessages,
 		"Count the MessageSent events of topic messages", sent.handle, sent.bare)
-	registered := &events{want: contract.UserRegistered, counts: counts, letters: letters, logger: logger}
+	registered := &events{want: contract.UserRegistered, counts: counts, letters: letters}
 	subscribe("users", contract.TopicUsers,
 		"Make the users of the UserRegistered events of topic users known", registered.handle, registered.bare)
 	subscribe("deadletters-receive", contract.TopicDeadLetters,

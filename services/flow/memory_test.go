@@ -185,8 +185,8 @@ func memoryLimit(t *testing.T, values string) int {
 	return mebibytes << 20
 }
 
-// resetPeak lets the peak of the process' memory begin anew, where the system can do
-// that.
+// resetPeak sets the peak of the process' memory to what it has now, where the system
+// can do that.
 func resetPeak(pid int) { _ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) }
 
 // peakMemory returns the most resident memory that the process has had, in bytes.
