@@ -1,19 +1,18 @@
 package stack
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"daca/services/local/gobuild"
 )
 
 // lockInterval is how often a process that waits tries again.
@@ -52,56 +51,17 @@ func (s DaprdSource) build(ctx context.Context, version, path string, progress f
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	last, err := buildOutput(cmd, version, progress)
-	if err != nil {
+	what := "building daprd " + version + ", once, 3 to 10 minutes"
+	if err := gobuild.Run(cmd, runLocked, what, progress); err != nil {
 		if ctx.Err() != nil {
 			return failed(context.Cause(ctx))
 		}
-		return failed(fmt.Errorf("%w; the last lines of the build:\n    %s", err, strings.Join(last, "\n    ")))
+		return failed(err)
 	}
 	if err := os.Rename(unfinished, path); err != nil {
 		return failed(err)
 	}
 	return nil
-}
-
-// buildOutput runs a `go build -v`, reports how far it is, and returns the last
-// lines that are not about progress.
-func buildOutput(cmd *exec.Cmd, version string, progress func(string)) ([]string, error) {
-	reader, writer := io.Pipe()
-	cmd.Stdout = writer
-	cmd.Stderr = writer
-	what := "building daprd " + version + ", once, 3 to 7 minutes"
-	progress(what)
-	var last tail
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		modules := 0
-		packages := 0
-		lines := bufio.NewScanner(reader)
-		for lines.Scan() {
-			line := lines.Text()
-			switch {
-			case strings.HasPrefix(line, "go: downloading "):
-				modules++
-			case !strings.ContainsAny(line, " :"):
-				packages++
-			default:
-				last.add(line)
-			}
-			if packages > 0 {
-				progress(fmt.Sprintf("%s: %d packages compiled", what, packages))
-			} else {
-				progress(fmt.Sprintf("%s: %d modules fetched", what, modules))
-			}
-		}
-		_, _ = io.Copy(io.Discard, reader) // after a line that is too long
-	}()
-	err := runLocked(cmd)
-	_ = writer.Close()
-	<-read
-	return last.lines(), err
 }
 
 // runLocked runs a command that has the attributes of ownGroup. Linux sends their
