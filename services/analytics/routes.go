@@ -30,8 +30,7 @@ func newAPI(
 		Checks:  checks,
 	})
 	a := &analytics{counts: counts, logger: logger}
-	fastapi.Register(api, api.Operation("welcome", "GET", "/", "analytics",
-		"Say hello"), welcome)
+	api.Welcome("analytics")
 	fastapi.Register(api, api.Operation("get-analytics", "GET", "/analytics/{user_id}", "analytics",
 		"How many messages has the user sent?", 404, 422, 503), a.get)
 	operator := func(op huma.Operation) huma.Operation { return api.RequireBearer(op, cfg.AdminToken) }
@@ -64,16 +63,4 @@ func newAPI(
 	fastapi.Register(api, operator(api.Operation("deadletters-delete", "DELETE", "/deadletters/{id}", "dead letters",
 		"Forget the letter", 404, 503)), letters.remove)
 	return api
-}
-
-type message struct {
-	Body struct {
-		Message string `json:"message"`
-	}
-}
-
-func welcome(context.Context, *struct{}) (*message, error) {
-	m := &message{}
-	m.Body.Message = "Welcome to the DACA Analytics Service! Access /docs for the API documentation."
-	return m, nil
 }

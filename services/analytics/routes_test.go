@@ -291,7 +291,7 @@ func TestDeadLetters(t *testing.T) {
 	s.broker.err = nil
 	s.Expect(t, "POST", "/deadletters/"+good.ID+"/replay", "", 200, `{"status":"replayed","id":"`+good.ID+`"}`)
 	const clean = `{"specversion":"1.0","id":"1","source":"chat-service","type":"MessageSent",` +
-		`"datacontenttype":"application/json","time":"1999-12-31T12:00:00Z",` +
+		`"time":"1999-12-31T12:00:00Z","datacontenttype":"application/json",` +
 		`"data":{"event_type":"MessageSent","user_id":"alice"}}`
 	if len(s.broker.published) != 1 || s.broker.published[0] != "messages "+clean {
 		t.Errorf("published %q", s.broker.published)

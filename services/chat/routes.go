@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 
@@ -26,7 +25,7 @@ func newAPI(
 		Metrics:     metrics,
 		Checks:      checks,
 	})
-	fastapi.Register(api, api.Operation("welcome", "GET", "/", "chat", "Say hello"), welcome)
+	api.Welcome("chat")
 	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat",
 		"Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)
 	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
@@ -41,16 +40,4 @@ func newAPI(
 	register.DefaultStatus = http.StatusAccepted
 	fastapi.Register(api, register, u.register)
 	return api
-}
-
-type welcomeOutput struct {
-	Body struct {
-		Message string `json:"message"`
-	}
-}
-
-func welcome(context.Context, *struct{}) (*welcomeOutput, error) {
-	out := &welcomeOutput{}
-	out.Body.Message = "Welcome to the DACA Chat Service! Access /docs for the API documentation."
-	return out, nil
 }

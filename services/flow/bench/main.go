@@ -39,6 +39,7 @@ type settings struct {
 	load     time.Duration // of chat, over all rounds
 	requests int           // of chat by one client, in one round
 	out      string        // path of the figures as JSON; empty: nowhere
+	only     string        // phase that is measured; empty: all
 }
 
 func main() {
@@ -70,6 +71,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.DurationVar(&s.load, "load", time.Minute, "how long chat is under load, over all rounds")
 	flags.IntVar(&s.requests, "requests", 100, "chat requests by one client in a round")
 	flags.StringVar(&s.out, "out", "", "file for the figures, as JSON")
+	flags.StringVar(&s.only, "only", "", "the phase that is measured: delivery, chat or sizes; empty: all")
 	flags.StringVar(&base, "base", "", "commit to compare with, instead of measuring once")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -95,8 +97,11 @@ func measure(ctx context.Context, stdout io.Writer, root string, s settings) err
 	}
 	defer func() { _ = os.RemoveAll(b.dir) }()
 	var figures []figure
-	for _, phase := range []func(context.Context) ([]figure, error){b.delivery, b.chat, b.sizes} {
-		measured, err := phase(ctx)
+	for _, phase := range b.phases() {
+		if s.only != "" && s.only != phase.name {
+			continue
+		}
+		measured, err := phase.measure(ctx)
 		if err != nil {
 			return err
 		}
@@ -107,6 +112,16 @@ func measure(ctx context.Context, stdout io.Writer, root string, s settings) err
 		return nil
 	}
 	return write(s.out, figures)
+}
+
+// phase measures some of the figures.
+type phase struct {
+	name    string
+	measure func(context.Context) ([]figure, error)
+}
+
+func (b *bench) phases() []phase {
+	return []phase{{"delivery", b.delivery}, {"chat", b.chat}, {"sizes", b.sizes}}
 }
 
 // bench is what the phases share.

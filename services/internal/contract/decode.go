@@ -8,13 +8,12 @@ import (
 	"strings"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// envelope is the part of a CloudEvent that the suite reads. Members that it does
-// not name are ignored, whatever they hold.
+// envelope is the part of a CloudEvent that the suite writes and reads. Members that
+// it does not name are ignored, whatever they hold.
 type envelope struct {
 	SpecVersion     string         `json:"specversion"`
 	ID              string         `json:"id"`
@@ -23,8 +22,14 @@ type envelope struct {
 	Time            string         `json:"time"`
 	DataContentType string         `json:"datacontenttype"`
 	Data            jsontext.Value `json:"data"`
-	DataBase64      jsontext.Value `json:"data_base64"`
+	DataBase64      jsontext.Value `json:"data_base64,omitzero"`
 }
+
+// Values of an envelope, see https://github.com/cloudevents/spec.
+const (
+	specVersion     = "1.0"
+	jsonContentType = "application/json" // of the data
+)
 
 // maxReason limits the error of DecodeCloudEvent, in bytes.
 const maxReason = 400
@@ -89,8 +94,8 @@ func decodeCloudEvent(body []byte, want EventType) (Event, error) {
 // https://github.com/cloudevents/spec, "Context Attributes".
 func (e envelope) validate() error {
 	switch {
-	case e.SpecVersion != cloudevents.CloudEventsVersionV1:
-		return fmt.Errorf("specversion is %q; expected %q", e.SpecVersion, cloudevents.CloudEventsVersionV1)
+	case e.SpecVersion != specVersion:
+		return fmt.Errorf("specversion is %q; expected %q", e.SpecVersion, specVersion)
 	case e.ID == "":
 		return errors.New("it has no id")
 	case e.Source == "":
@@ -103,12 +108,12 @@ func (e envelope) validate() error {
 
 // checkContentType fails if the data is not JSON, which it is if nothing is said.
 func checkContentType(contentType string) error {
-	if contentType == "" || contentType == cloudevents.ApplicationJSON {
+	if contentType == "" || contentType == jsonContentType {
 		return nil
 	}
 	mediaType, _, err := mime.ParseMediaType(contentType)
-	if err != nil || mediaType != cloudevents.ApplicationJSON && !strings.HasSuffix(mediaType, "+json") {
-		return fmt.Errorf("the data is %q; expected %s", contentType, cloudevents.ApplicationJSON)
+	if err != nil || mediaType != jsonContentType && !strings.HasSuffix(mediaType, "+json") {
+		return fmt.Errorf("the data is %q; expected %s", contentType, jsonContentType)
 	}
 	return nil
 }

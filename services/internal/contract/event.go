@@ -1,11 +1,10 @@
 package contract
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
-	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	jsonv2 "github.com/go-json-experiment/json"
 )
 
 // EventType says what happened. It is the CloudEvent's type and, as in the bare
@@ -66,15 +65,19 @@ type payload struct {
 // envelope is ours and not the sidecar's, its id and time stay the same when
 // publishing is tried again.
 func (e Event) Encode() ([]byte, error) {
-	envelope := cloudevents.New()
-	envelope.SetID(e.ID)
-	envelope.SetSource(ChatApp)
-	envelope.SetType(string(e.Type))
-	envelope.SetTime(e.Time)
-	if err := envelope.SetData(cloudevents.ApplicationJSON, payload{Type: e.Type, UserID: e.UserID}); err != nil {
+	data, err := jsonv2.Marshal(payload{Type: e.Type, UserID: e.UserID})
+	if err != nil {
 		return nil, fmt.Errorf("encoding the data of event %q: %w", e.ID, err)
 	}
-	encoded, err := json.Marshal(envelope)
+	encoded, err := jsonv2.Marshal(envelope{
+		SpecVersion:     specVersion,
+		ID:              e.ID,
+		Source:          ChatApp,
+		Type:            string(e.Type),
+		Time:            e.Time.Format(time.RFC3339Nano),
+		DataContentType: jsonContentType,
+		Data:            data,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding event %q: %w", e.ID, err)
 	}

@@ -1,11 +1,13 @@
 package contract
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -24,6 +26,35 @@ func TestEventSurvivesItsEnvelope(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("event of user %q changed (-sent +received):\n%s", id, diff)
 		}
+	}
+}
+
+// TestEncodeWritesACloudEvent has the SDK of CloudEvents read what Encode writes.
+func TestEncodeWritesACloudEvent(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(1_700_000_000_123).UTC()
+	body, err := Event{ID: "id-1", Time: at, Type: MessageSent, UserID: `"alice"`}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read cloudevents.Event
+	if err := json.Unmarshal(body, &read); err != nil {
+		t.Fatalf("the SDK does not read %s: %v", body, err)
+	}
+	if err := read.Validate(); err != nil {
+		t.Errorf("the SDK finds fault with %s: %v", body, err)
+	}
+	want := cloudevents.New()
+	want.SetID("id-1")
+	want.SetSource("chat-service")
+	want.SetType("MessageSent")
+	want.SetTime(at)
+	const data = `{"event_type":"MessageSent","user_id":"\"alice\""}`
+	if err := want.SetData("application/json", json.RawMessage(data)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), read.String()); diff != "" {
+		t.Errorf("the SDK reads another event (-want +got):\n%s", diff)
 	}
 }
 

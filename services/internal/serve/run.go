@@ -11,10 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	// The images of the services contain nothing but one program. It brings the time
-	// zones and the roots of TLS along for systems that have none.
-	_ "time/tzdata"
-
+	// The images of the services contain nothing but one program. It brings the roots of
+	// TLS along for systems that have none.
 	_ "golang.org/x/crypto/x509roots/fallback"
 )
 

@@ -24,7 +24,7 @@ type Images struct {
 
 // Make compiles the services and writes an image of each as a docker archive,
 // named as the charts name it. It returns the files, in the order of All. An image
-// has nothing but the program, which contains TLS roots and time zones.
+// has nothing but the program, which contains TLS roots.
 func (i Images) Make(ctx context.Context, progress func(string)) ([]string, error) {
 	tag, err := Tag(i.Root)
 	if err != nil {
