@@ -17,10 +17,10 @@ help: ## List the targets
 run: ## Start the suite on this machine; Ctrl-C stops it
 	@$(GO) build -o $(BIN)/local ./services/local && exec $(BIN)/local
 
-# More packages at a time than there are cores, because some tests wait for
-# processes; and no debug information, which takes the linker half its time.
+# More packages and tests at a time than there are cores, because many wait; and no
+# debug information, which takes the linker half its time.
 unit: ## Run the unit tests, in seconds
-	$(GO) test -short -p 4 -ldflags='-s -w' $(TESTFLAGS) $$($(GO) list ./... | grep -v '/services/flow$$')
+	$(GO) test -short -p 4 -parallel 16 -tags $(BUILDTAGS) -ldflags='-s -w' $(TESTFLAGS) $$($(GO) list ./... | grep -v '/services/flow$$')
 
 test: prepare ## Run all tests but those on a cluster: units, charts, flows through real Dapr
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")

@@ -38,7 +38,7 @@ func TestOtherFailuresAreNotTriedAgain(t *testing.T) {
 		"body=empty":                {},
 		"body=broken":               {},
 		"status=503&retry_after=20": {}, // too long a wait
-		"status=500":                {ModelTimeout: 100 * time.Millisecond},
+		"status=503&retry_after=4":  {ModelTimeout: 3 * time.Second}, // the wait would outlast it
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
