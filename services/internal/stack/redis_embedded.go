@@ -72,7 +72,7 @@ func (r *EmbeddedRedis) Stop(context.Context) error {
 	return nil
 }
 
-// answerReplicationInfo answers INFO replication, which Dapr's state.redis asks at
+// answerReplicationInfo answers INFO replication, which Dapr's state store asks for at
 // its start and miniredis does not know.
 func answerReplicationInfo(peer *server.Peer, cmd string, args ...string) bool {
 	if cmd != "INFO" || len(args) != 1 || !strings.EqualFold(args[0], "replication") {

@@ -3,10 +3,12 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
+	"strings"
 
 	"daca/services/internal/contract"
 )
@@ -18,91 +20,117 @@ const ConfigurationFile = "configuration.yaml"
 type Rendering struct {
 	Source        string // directory of the resources, without its subdirectories
 	Target        string // directory to write to; its content is replaced
-	RedisHost     string // host:port for every redisHost
+	RedisHost     string // host:port for every redisHost; empty if no component has one
 	RedisPassword string // for every redisPassword
 	Suffix        string // appended to every app id with a dash; empty leaves them
+	// Values replace those of other metadata entries. A key is the name of an entry, for
+	// all components, or statestore.connectionString for the component statestore only,
+	// which wins. A value that is replaced has to be in the line below the name.
+	Values map[string]string
 }
 
-// Render writes the resources. A stack must not use the Redis or the app ids of
-// another one. So Render fails if a Redis component has no redisHost, if it has no
-// redisPassword although there is a password, or if there is a suffix and no app id
-// to append it to.
+// Render writes the resources. A stack must not use the servers or the app ids of
+// another one. So Render fails if only the resources or only the stack has a Redis, if
+// a component with a redisHost has no redisPassword although there is a password, if
+// there is no entry for one of the values, or if there is a suffix and no app id to
+// append it to.
 func (r Rendering) Render() error {
-	paths, err := filepath.Glob(filepath.Join(r.Source, "*.yaml"))
+	texts, err := readResources(r.Source)
 	if err != nil {
-		return fmt.Errorf("listing the Dapr resources in %s: %w", r.Source, err)
+		return err
 	}
-	if len(paths) == 0 {
-		return fmt.Errorf("no Dapr resources (*.yaml) in %s", r.Source)
+	unused := maps.Clone(r.Values)
+	onRedis := false
+	renamed := 0
+	for path, text := range texts {
+		documents := strings.Split(text, documentEnd)
+		for i, document := range documents {
+			document = r.set(document, unused)
+			document, redis, err := r.redis(document)
+			if err != nil {
+				return fmt.Errorf("rendering %s: %w", path, err)
+			}
+			onRedis = onRedis || redis
+			var ids int
+			documents[i], ids = r.rename(document)
+			renamed += ids
+		}
+		texts[path] = strings.Join(documents, documentEnd)
 	}
+	switch {
+	case r.RedisHost != "" && !onRedis:
+		return fmt.Errorf("there is a Redis, but no redisHost in the Dapr resources in %s", r.Source)
+	case len(unused) > 0:
+		return fmt.Errorf("no entry %s in the Dapr resources in %s",
+			strings.Join(slices.Sorted(maps.Keys(unused)), ", "), r.Source)
+	case r.Suffix != "" && renamed == 0:
+		return fmt.Errorf("no app id to rename in the Dapr resources in %s", r.Source)
+	}
+	return r.write(texts)
+}
+
+func (r Rendering) write(texts map[string]string) error {
 	if err := errors.Join(os.RemoveAll(r.Target), os.MkdirAll(r.Target, 0o700)); err != nil {
 		return fmt.Errorf("emptying %s: %w", r.Target, err)
 	}
-	components := 0
-	renamed := 0
-	for _, path := range paths {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("reading a Dapr resource: %w", err)
-		}
-		text, isRedis, err := r.redis(text)
-		if err != nil {
-			return fmt.Errorf("rendering %s: %w", path, err)
-		}
-		text, ids := r.rename(text)
-		if isRedis {
-			components++
-		}
-		renamed += ids
-		if err := os.WriteFile(filepath.Join(r.Target, filepath.Base(path)), text, 0o600); err != nil {
+	for path, text := range texts {
+		if err := os.WriteFile(filepath.Join(r.Target, filepath.Base(path)), []byte(text), 0o600); err != nil {
 			return fmt.Errorf("writing a rendered Dapr resource: %w", err)
 		}
-	}
-	if components == 0 {
-		return fmt.Errorf("no Redis component among the Dapr resources in %s", r.Source)
-	}
-	if r.Suffix != "" && renamed == 0 {
-		return fmt.Errorf("no app id to rename in the Dapr resources in %s", r.Source)
 	}
 	return nil
 }
 
-// redis sets host and password in the text of a Redis component. It returns other
-// texts as they are.
-func (r Rendering) redis(text []byte) (rendered []byte, isRedis bool, err error) {
-	if !regexp.MustCompile(`(?m)^\s*type:\s*["']?\w+\.redis\b`).Match(text) {
-		return text, false, nil
+// redis sets host and password in a component that has a redisHost. It returns other
+// documents as they are.
+func (r Rendering) redis(document string) (rendered string, onRedis bool, err error) {
+	if !hasRedisHost(document) {
+		return document, false, nil
 	}
-	text, found := setValue(text, "redisHost", r.RedisHost)
+	if r.RedisHost == "" {
+		return "", true, errors.New("a component has a redisHost, but there is no Redis")
+	}
+	document, found := setValue(document, "redisHost", r.RedisHost)
 	if !found {
-		return nil, true, errors.New("a Redis component has no redisHost with a value in the line below it")
+		return "", true, errors.New("a component has a redisHost without a value in the line below it")
 	}
-	text, found = setValue(text, "redisPassword", r.RedisPassword)
+	document, found = setValue(document, "redisPassword", r.RedisPassword)
 	if !found && r.RedisPassword != "" {
-		return nil, true, errors.New("there is a Redis password, " +
+		return "", true, errors.New("there is a Redis password, " +
 			"but the component has no redisPassword with a value in the line below it")
 	}
-	return text, true, nil
+	return document, true, nil
 }
 
-// setValue replaces the value of every metadata entry with the name.
-func setValue(text []byte, name, value string) (replaced []byte, found bool) {
-	entry := regexp.MustCompile(`(?m)^(\s*-\s*name:\s*["']?` + name + `["']?[ \t]*(?:#.*)?\n\s*value:)[^\n]*`)
-	replaced = entry.ReplaceAllFunc(text, func(match []byte) []byte {
-		return append(entry.FindSubmatch(match)[1], " "+strconv.Quote(value)...)
-	})
-	return replaced, entry.Match(text)
+// set replaces the values of metadata entries, and deletes from unused those that it
+// finds an entry for.
+func (r Rendering) set(document string, unused map[string]string) string {
+	forAllFirst := func(a, b string) int { return strings.Count(a, ".") - strings.Count(b, ".") }
+	for _, key := range slices.SortedFunc(maps.Keys(r.Values), forAllFirst) {
+		component, entry, one := strings.Cut(key, ".")
+		if !one {
+			entry = component
+		} else if component != nameOf(document) {
+			continue
+		}
+		replaced, found := setValue(document, entry, r.Values[key])
+		if found {
+			delete(unused, key)
+		}
+		document = replaced
+	}
+	return document
 }
 
 // rename appends the suffix to every app id, and returns how many there are.
-func (r Rendering) rename(text []byte) (renamed []byte, count int) {
+func (r Rendering) rename(document string) (renamed string, count int) {
 	if r.Suffix == "" {
-		return text, 0
+		return document, 0
 	}
 	id := regexp.MustCompile(`\b(?:` + contract.ChatApp + `|` + contract.AnalyticsApp + `)\b`)
-	return id.ReplaceAllFunc(text, func(match []byte) []byte {
+	return id.ReplaceAllStringFunc(document, func(match string) string {
 		count++
-		return []byte(appID(string(match), r.Suffix))
+		return appID(match, r.Suffix)
 	}), count
 }
 

@@ -72,16 +72,32 @@ func TestRenderFails(t *testing.T) {
 		want string
 	}{
 		"without a host": {
-			strings.Replace(component, "redisHost", "host", 1), Rendering{}, "no redisHost",
+			strings.Replace(component, "redisHost", "host", 1), Rendering{RedisHost: "r:1"}, "no redisHost",
+		},
+		"without the value of a host": {
+			strings.Replace(component, "value: localhost:6379", "secretKeyRef:", 1), Rendering{RedisHost: "r:1"},
+			"redisHost without a value",
 		},
 		"without a password": {
-			strings.Replace(component, "redisPassword", "pw", 1), Rendering{RedisPassword: "p"}, "no redisPassword",
+			strings.Replace(component, "redisPassword", "pw", 1), Rendering{RedisHost: "r:1", RedisPassword: "p"},
+			"no redisPassword",
 		},
 		"without a component": {
-			"kind: Subscription\n", Rendering{}, "no Redis component",
+			"kind: Subscription\n", Rendering{RedisHost: "r:1"}, "no redisHost",
+		},
+		"without a Redis": {
+			component, Rendering{}, "there is no Redis",
 		},
 		"without an app id": {
-			strings.ReplaceAll(component, "-service", ""), Rendering{Suffix: "x1"}, "no app id",
+			strings.ReplaceAll(component, "-service", ""), Rendering{RedisHost: "r:1", Suffix: "x1"}, "no app id",
+		},
+		"without the entry of a value": {
+			component, Rendering{RedisHost: "r:1", Values: map[string]string{"scopes": "a", "host": "b"}},
+			"no entry host in",
+		},
+		"without the component of a value": {
+			component, Rendering{RedisHost: "r:1", Values: map[string]string{"other.scopes": "a"}},
+			"no entry other.scopes in",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +106,90 @@ func TestRenderFails(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestRenderSetsValues(t *testing.T) {
+	t.Parallel()
+	const text = `kind: Component
+metadata:
+  name: statestore
+spec:
+  metadata:
+    - name: connectionString
+      value: host=localhost
+    - name: "table"   # of the state
+      value: state
+---
+kind: Component
+metadata: # of the broker
+  name: "pubsub"
+spec:
+  metadata:
+    - name: connectionString
+      value: amqp://localhost
+    - name: tablespace
+      value: untouched
+`
+	got, err := render(t, text, Rendering{Values: map[string]string{
+		"connectionString": "amqp://localhost:20001", "statestore.connectionString": "host=127.0.0.1", "table": "t1",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.NewReplacer(
+		"host=localhost", `"host=127.0.0.1"`, "value: amqp://localhost", `value: "amqp://localhost:20001"`,
+		"value: state", `value: "t1"`,
+	).Replace(text)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rendered differs (-want +got):\n%s", diff)
+	}
+}
+
+// A folder of resources may take files from another one.
+func TestRenderFollowsLinks(t *testing.T) {
+	t.Parallel()
+	shared := filepath.Join(t.TempDir(), "shared.yaml")
+	if err := os.WriteFile(shared, []byte(component), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := Rendering{Source: t.TempDir(), Target: filepath.Join(t.TempDir(), "resources"), RedisHost: "r:1"}
+	if err := os.Symlink(shared, filepath.Join(r.Source, "store.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if uses, err := UsesRedis(r.Source); err != nil || !uses {
+		t.Errorf("UsesRedis says %v, %v", uses, err)
+	}
+	if err := r.Render(); err != nil {
+		t.Fatal(err)
+	}
+	rendered := filepath.Join(r.Target, "store.yaml")
+	if got, err := os.ReadFile(rendered); err != nil || !strings.Contains(string(got), `value: "r:1"`) {
+		t.Errorf("rendered %s, %v", got, err)
+	}
+	if info, err := os.Lstat(rendered); err != nil || !info.Mode().IsRegular() {
+		t.Errorf("the rendered file is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestUsesRedis(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		component: true,
+		strings.ReplaceAll(component, "redis", "no"):           false,
+		"# - name: redisHost\nkind: Subscription\n":            false,
+		"    - name: notRedisHost\n    - name: redisHosting\n": false,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "store.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := UsesRedis(dir); err != nil || got != want {
+			t.Errorf("got %v, %v for\n%s", got, err, text)
+		}
+	}
+	if _, err := UsesRedis(t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "no Dapr resources") {
+		t.Errorf("for an empty directory: %v", err)
 	}
 }
 

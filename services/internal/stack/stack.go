@@ -21,8 +21,9 @@ type Options struct {
 	Components string // directory of the Dapr resources
 	Dir        string // directory for generated resources and the spool; must exist
 
-	RedisAddr     string // host:port
+	RedisAddr     string // host:port; empty if no component is on Redis, see UsesRedis
 	RedisPassword string
+	Values        map[string]string // for metadata entries of components, see Rendering
 	// Suffix is appended to the app ids. Stacks on one machine need different ones,
 	// because sidecars find each other by app id.
 	Suffix string
@@ -62,7 +63,7 @@ func New(opts Options) (*Stack, error) {
 	s := &Stack{opts: opts}
 	rendering := Rendering{
 		Source: opts.Components, Target: s.resources(),
-		RedisHost: opts.RedisAddr, RedisPassword: opts.RedisPassword, Suffix: opts.Suffix,
+		RedisHost: opts.RedisAddr, RedisPassword: opts.RedisPassword, Suffix: opts.Suffix, Values: opts.Values,
 	}
 	if err := rendering.Render(); err != nil {
 		return nil, err
