@@ -6,11 +6,16 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Free ports are searched below the range from which Linux and macOS take the
@@ -18,13 +23,14 @@ import (
 const (
 	firstPort  = 20000
 	portCount  = 12000
-	portTries  = 2000
 	probeLimit = 200 * time.Millisecond
 )
 
 // FreePorts finds n free ports of the loopback interface, none of which is among
 // except. It keeps them taken until release is called, which may be called more
-// than once. A program that is to listen on one needs it to be released first.
+// than once. A program that is to listen on one needs it to be released first. Until
+// it listens, nothing holds the port, so no process of this user gets a port again
+// before it and the others have got all the other ports.
 func FreePorts(n int, except ...int) (ports []int, release func(), err error) {
 	var held []net.Listener
 	release = sync.OnceFunc(func() {
@@ -32,12 +38,13 @@ func FreePorts(n int, except ...int) (ports []int, release func(), err error) {
 			_ = l.Close()
 		}
 	})
-	for tries := 0; len(ports) < n; tries++ {
-		if tries == portTries {
-			release()
-			return nil, nil, fmt.Errorf("finding %d free ports: %d tries were not enough", n, portTries)
+	turn := takeTurn()
+	defer turn.pass()
+	for range portCount {
+		if len(ports) == n {
+			return ports, release, nil
 		}
-		port := firstPort + rand.IntN(portCount)
+		port := turn.port()
 		if slices.Contains(except, port) {
 			continue
 		}
@@ -48,7 +55,50 @@ func FreePorts(n int, except ...int) (ports []int, release func(), err error) {
 		held = append(held, l)
 		ports = append(ports, port)
 	}
-	return ports, release, nil
+	release()
+	return nil, nil, fmt.Errorf("finding %d free ports: those from %d to %d are taken",
+		n, firstPort, firstPort+portCount-1)
+}
+
+// turn goes through the ports, from where the last turn of any process ended.
+type turn struct {
+	lock *flock.Flock // of the file that has the next port; nil if there is none
+	next int
+}
+
+// takeTurn waits until no other turn lasts. Where there is no directory for the file,
+// turns start anywhere.
+func takeTurn() *turn {
+	t := &turn{next: firstPort + rand.IntN(portCount)}
+	cache, err := os.UserCacheDir()
+	if err != nil || os.MkdirAll(filepath.Join(cache, "daca"), 0o755) != nil {
+		return t
+	}
+	lock := flock.New(filepath.Join(cache, "daca", "next-port"))
+	if lock.Lock() != nil {
+		return t
+	}
+	t.lock = lock
+	text, _ := os.ReadFile(lock.Path())
+	next, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err == nil && next >= firstPort && next < firstPort+portCount {
+		t.next = next
+	}
+	return t
+}
+
+func (t *turn) port() int {
+	port := t.next
+	t.next = firstPort + (port-firstPort+1)%portCount
+	return port
+}
+
+// pass lets the next turn begin.
+func (t *turn) pass() {
+	if t.lock != nil {
+		_ = os.WriteFile(t.lock.Path(), []byte(strconv.Itoa(t.next)), 0o600)
+		_ = t.lock.Unlock()
+	}
 }
 
 // TakenError reports that a program listens on a port.

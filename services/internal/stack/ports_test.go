@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -16,6 +20,7 @@ func TestFreePorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer release()
+	t.Log("found", ports)
 	seen := map[int]bool{}
 	for _, port := range ports {
 		if seen[port] {
@@ -33,6 +38,51 @@ func TestFreePorts(t *testing.T) {
 		t.Fatalf("a released port cannot be used: %v", err)
 	}
 	_ = l.Close()
+}
+
+// Programs listen some time after their ports were released, and must not meet.
+func TestFreePortsGivesNoPortTwice(t *testing.T) {
+	t.Parallel()
+	const calls = 60
+	found := make(chan string, 2*calls)
+	var finding sync.WaitGroup
+	for range calls {
+		finding.Go(func() {
+			ports, release, err := FreePorts(5)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			release()
+			found <- fmt.Sprint(ports)
+		})
+	}
+	for range 3 { // other processes find ports at the same time
+		finding.Go(func() {
+			other := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^TestFreePorts$", "-test.count=4")
+			out, err := other.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			for _, match := range regexp.MustCompile(`(?m)found (.*)$`).FindAllStringSubmatch(string(out), -1) {
+				found <- match[1]
+			}
+		})
+	}
+	finding.Wait()
+	close(found)
+	seen := map[string]bool{}
+	for ports := range found {
+		for _, port := range strings.Fields(strings.Trim(ports, "[]")) {
+			if seen[port] {
+				t.Errorf("port %s was found twice", port)
+			}
+			seen[port] = true
+		}
+	}
+	if want := (calls + 3*4) * 5; len(seen) != want {
+		t.Errorf("%d ports were found, want %d", len(seen), want)
+	}
 }
 
 func TestFreePortsLeavesOutPorts(t *testing.T) {
