@@ -32,10 +32,10 @@ const (
 // it listens, nothing holds the port, so no process of this user gets a port again
 // before it and the others have got all the other ports.
 func FreePorts(n int, except ...int) (ports []int, release func(), err error) {
-	var held []net.Listener
+	var held []*os.File
 	release = sync.OnceFunc(func() {
-		for _, l := range held {
-			_ = l.Close()
+		for _, socket := range held {
+			_ = socket.Close()
 		}
 	})
 	turn := takeTurn()
@@ -48,11 +48,11 @@ func FreePorts(n int, except ...int) (ports []int, release func(), err error) {
 		if slices.Contains(except, port) {
 			continue
 		}
-		l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", loopback(port))
+		socket, err := bind(port, true)
 		if err != nil {
 			continue
 		}
-		held = append(held, l)
+		held = append(held, socket)
 		ports = append(ports, port)
 	}
 	release()
@@ -118,14 +118,40 @@ func CheckFree(ctx context.Context, port int) error {
 	if conn, err := dialer.DialContext(ctx, "tcp", loopback(port)); err == nil {
 		return errors.Join(&TakenError{Port: port, Holder: holder(ctx, port)}, conn.Close())
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(port))
+	socket, err := bind(port, false)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return &TakenError{Port: port, Holder: holder(ctx, port)}
 	}
 	if err != nil {
 		return fmt.Errorf("port %d cannot be used: %w", port, err)
 	}
-	return l.Close()
+	return socket.Close()
+}
+
+// bind returns a socket that has the port of the loopback interface and does not listen.
+// If it is to be alone, bind fails if another socket has the port, and otherwise if one
+// listens on it. On Linux, programs can listen on the port meanwhile. That matters after
+// the socket was closed too: a program that was just being started may still have a copy.
+func bind(port int, alone bool) (*os.File, error) {
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	socket := os.NewFile(uintptr(fd), "port "+strconv.Itoa(port))
+	share := func() error { return syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1) }
+	if !alone {
+		err = share()
+	}
+	err = errors.Join(err, syscall.Bind(fd, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}), share())
+	if err != nil {
+		return nil, errors.Join(os.NewSyscallError("bind", err), socket.Close())
+	}
+	return socket, nil
 }
 
 func loopback(port int) string {

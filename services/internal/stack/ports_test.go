@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +28,8 @@ func TestFreePorts(t *testing.T) {
 			t.Errorf("port %d twice", port)
 		}
 		seen[port] = true
-		if CheckFree(t.Context(), port) == nil {
+		if socket, err := bind(port, true); err == nil {
+			_ = socket.Close()
 			t.Errorf("port %d is not held", port)
 		}
 	}
@@ -82,6 +84,31 @@ func TestFreePortsGivesNoPortTwice(t *testing.T) {
 	}
 	if want := (calls + 3*4) * 5; len(seen) != want {
 		t.Errorf("%d ports were found, want %d", len(seen), want)
+	}
+}
+
+// A program that is being started has copies of all open files for a moment.
+func TestACopyOfAHeldPortIsNotInTheWay(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux lets a program listen then")
+	}
+	ports, release, err := FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	for name, alone := range map[string]bool{"of FreePorts": true, "of CheckFree": false} {
+		socket, err := bind(ports[0], alone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", loopback(ports[0]))
+		if err != nil {
+			t.Fatalf("with a socket %s: %v", name, err)
+		}
+		_ = l.Close()
+		_ = socket.Close()
 	}
 }
 
