@@ -44,7 +44,10 @@ func NewProcess(command Command) *Process {
 
 // Start starts the process. It fails if the program cannot be run, or if the process
 // is already running. The process outlives ctx: only Stop and Kill end it.
-func (p *Process) Start(ctx context.Context) error {
+func (p *Process) Start(ctx context.Context) error { return p.start(ctx) }
+
+// start is Start, and lets the process inherit open files.
+func (p *Process) start(ctx context.Context, files ...*os.File) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.current != nil && !p.current.ended() {
@@ -55,7 +58,7 @@ func (p *Process) Start(ctx context.Context) error {
 	}
 	r := &run{done: make(chan struct{})}
 	started := make(chan error, 1)
-	go r.supervise(context.WithoutCancel(ctx), p.command, started)
+	go r.supervise(context.WithoutCancel(ctx), p.command, files, started)
 	if err := <-started; err != nil {
 		return fmt.Errorf("starting %s: %w", p.command.Name, err)
 	}

@@ -29,7 +29,7 @@ type run struct {
 
 // supervise starts the command and sends the result on started. It stays until the
 // process has ended, and kills what is left of its group.
-func (r *run) supervise(ctx context.Context, command Command, started chan<- error) {
+func (r *run) supervise(ctx context.Context, command Command, files []*os.File, started chan<- error) {
 	defer close(r.done)
 	// Linux sends the death signal when the thread that forked ends.
 	runtime.LockOSThread()
@@ -46,6 +46,7 @@ func (r *run) supervise(ctx context.Context, command Command, started chan<- err
 	cmd.Dir = command.Dir
 	cmd.Stdout = writer
 	cmd.Stderr = writer
+	cmd.ExtraFiles = files
 	cmd.SysProcAttr = ownGroup()
 	err = cmd.Start()
 	_ = writer.Close()

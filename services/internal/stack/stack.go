@@ -85,11 +85,12 @@ func (s *Stack) process(command Command) *Process {
 	return p
 }
 
-// Watch waits until one of the processes that run now ends without having been
-// stopped, and returns how it ended. It returns nil if ctx ends first.
-func (s *Stack) Watch(ctx context.Context) error {
+// Watch waits until one of the processes that run now, or one of the others, ends
+// without having been stopped, and returns how it ended. It returns nil if ctx ends
+// first.
+func (s *Stack) Watch(ctx context.Context, others ...*Process) error {
 	s.mu.Lock()
-	processes := slices.Clone(s.processes)
+	processes := slices.Concat(s.processes, others)
 	s.mu.Unlock()
 
 	ctx, cancel := context.WithCancel(ctx)

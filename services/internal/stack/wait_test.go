@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -79,9 +78,7 @@ func TestWaitReadyAcceptsNoAnswerOfAStranger(t *testing.T) {
 
 func TestAChildOfAProcessListensForIt(t *testing.T) {
 	t.Parallel()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server installed")
-	}
+	needRedisServer(t)
 	ports, release, err := FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
