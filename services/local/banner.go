@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"time"
 )
 
 // banner says what runs where and what to try first.
-func (c *config) banner(took time.Duration) string {
-	chat := fmt.Sprintf("http://localhost:%d", c.ChatPort)
-	analytics := fmt.Sprintf("http://localhost:%d", c.AnalyticsPort)
+func (l *launcher) banner(kind redisKind, took time.Duration) string {
+	chat := fmt.Sprintf("http://localhost:%d", l.cfg.ChatPort)
+	analytics := fmt.Sprintf("http://localhost:%d", l.cfg.AnalyticsPort)
 	return fmt.Sprintf(`
 ----------------------------------------------------------------------
 The suite is up, after %.1f seconds.
@@ -19,8 +21,7 @@ The suite is up, after %.1f seconds.
   Analytics   %[3]s/docs
   Health      %[2]s/readyz  %[3]s/readyz
   Model       %[4]s
-  Redis       %[5]s
-
+%[5]s
 Try it in another terminal:
 
   curl -s %[2]s/chat/ -H 'Content-Type: application/json' \
@@ -29,7 +30,42 @@ Try it in another terminal:
 
 Ctrl-C stops everything.
 ----------------------------------------------------------------------
-`, took.Seconds(), chat, analytics, c.modelName(), c.redisName())
+`, took.Seconds(), chat, analytics, l.cfg.modelName(), l.stores(kind))
+}
+
+// stores says where data is kept, in lines of the banner.
+func (l *launcher) stores(kind redisKind) string {
+	var lines string
+	if l.cfg.Components != "" {
+		lines += fmt.Sprintf("  Components  %s\n", l.cfg.Components)
+	}
+	switch kind {
+	case redisNone:
+	case redisNamed:
+		lines += fmt.Sprintf("  Redis       %s\n", l.cfg.RedisHost)
+	case redisServer:
+		lines += fmt.Sprintf("  Redis       redis-server, keeps everything in %s\n", shown(l.redisDir()))
+	case redisEmbedded:
+		lines += "  Redis       embedded, forgets everything at the end; "
+		if l.installed {
+			lines += "without DACA_STORE=embedded, it is kept\n"
+		} else {
+			lines += "install redis-server to keep it\n"
+		}
+	}
+	return lines
+}
+
+// shown returns the path as a person would type it here.
+func shown(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if short, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(short) {
+		return short
+	}
+	return path
 }
 
 // modelName describes the model without any secret.
@@ -48,13 +84,6 @@ func (c *config) modelName() string {
 	default:
 		return cmp.Or(c.OpenAIModel, "the default model") + " of Gemini"
 	}
-}
-
-func (c *config) redisName() string {
-	if c.RedisHost != "" {
-		return c.RedisHost
-	}
-	return "embedded, forgets everything at the end; set REDIS_HOST for one that keeps it"
 }
 
 // noDiscovery explains why chat does not know any counts.

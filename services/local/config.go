@@ -5,8 +5,15 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 
 	"daca/services/internal/serve"
+)
+
+// Values of DACA_STORE.
+const (
+	storeRedis    = "redis"    // a redis-server, which keeps its data in DACA_DIR
+	storeEmbedded = "embedded" // a Redis in this process, which forgets
 )
 
 // config is everything that the environment can set. Keys and passwords are
@@ -23,9 +30,11 @@ type config struct {
 	AnalyticsDaprGRPC     int `env:"ANALYTICS_DAPR_GRPC_PORT"`
 	AnalyticsDaprInternal int `env:"ANALYTICS_DAPR_INTERNAL_PORT"`
 
-	RedisHost     string `env:"REDIS_HOST"`     // host:port; empty embeds a Redis
+	Store         string `env:"DACA_STORE"`     // redis or embedded; empty is redis where a redis-server is installed
+	RedisHost     string `env:"REDIS_HOST"`     // host:port of another Redis; empty starts one
 	RedisPassword string `env:"REDIS_PASSWORD"` // of the Redis at RedisHost
-	Dir           string `env:"DACA_DIR"`       // for the spool and generated files; empty is .daca in the repository
+	Components    string `env:"COMPONENTS"`     // directory of the Dapr resources; empty is components in the repository
+	Dir           string `env:"DACA_DIR"`       // for all that is kept; empty is .daca in the repository
 	LogLevel      string `env:"LOG_LEVEL" envDefault:"info"`
 	DaprLogLevel  string `env:"DAPR_LOG_LEVEL" envDefault:"error"` // every start logs warnings that do not matter
 	NoColour      string `env:"NO_COLOR"`                          // any text switches colours off
@@ -72,8 +81,11 @@ func parseConfig(environ []string) (config, error) {
 	isURL := err == nil && baseURL.Host != ""
 	_, redisPort, err := net.SplitHostPort(cfg.RedisHost)
 	isHostPort := err == nil && redisPort != ""
+	isStore := slices.Contains([]string{"", storeRedis, storeEmbedded}, cfg.Store)
 	return cfg, errors.Join(
 		cfg.validatePorts(),
+		serve.Require(isStore, "DACA_STORE", "redis or embedded"),
+		serve.Require(cfg.Store == "" || cfg.RedisHost == "", "DACA_STORE", "empty if REDIS_HOST names a Redis"),
 		serve.Require(cfg.RedisHost == "" || isHostPort, "REDIS_HOST", "host:port, such as localhost:6379"),
 		serve.Require(cfg.OpenAIBaseURL == "" || isURL, "OPENAI_BASE_URL", "a URL such as http://localhost:11434/v1"),
 	)

@@ -26,13 +26,14 @@ type launcher struct {
 	daprd      func(ctx context.Context, progress func(string)) (string, error) // finds or builds daprd
 	build      func(ctx context.Context) error                                  // builds the services into bin
 	discovery  time.Duration                                                    // how long sidecars get to find each other
+	installed  bool                                                             // there is a redis-server
 	trimScript string                                                           // path of what trims the streams
 	trimEvery  time.Duration
 }
 
 // running is what has been started so far. A part that is not yet made is nil.
 type running struct {
-	redis     *stack.EmbeddedRedis // always nil when REDIS_HOST names another Redis
+	redis     stack.Redis // nil if REDIS_HOST names another one, or no component is on Redis
 	stack     *stack.Stack
 	analytics *stack.Service
 	chat      *stack.Service
@@ -45,37 +46,51 @@ func (l *launcher) launch(ctx context.Context) error {
 	var parts running
 	defer l.stop(ctx, &parts)
 	l.term.Print("Starting the suite on this machine.\n")
-	err := l.term.Step(ctx, "Ports are free", func(ctx context.Context, _ func(string)) error {
-		return l.cfg.choosePorts(ctx)
-	})
+	kind, err := l.redisKind()
 	if err != nil {
-		return unlessStopped(ctx, err)
+		return err
+	}
+	if kind != redisNamed {
+		l.cfg.RedisPassword = "" // the others have none
 	}
 	unlock, err := l.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	err = l.term.Step(ctx, "Ports are free", func(ctx context.Context, _ func(string)) error {
+		return l.cfg.choosePorts(ctx)
+	})
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
 	daprd, err := l.programs(ctx)
 	if err != nil {
 		return unlessStopped(ctx, err)
 	}
-	if err := l.start(ctx, daprd, &parts); err != nil {
+	redisAddr, err := l.startRedis(ctx, kind, &parts)
+	if err != nil {
+		return unlessStopped(ctx, err)
+	}
+	if err := l.start(ctx, daprd, redisAddr, &parts); err != nil {
 		return unlessStopped(ctx, l.cfg.explain(err))
 	}
 	lost := l.discover(ctx, parts)
 	if lost != nil && !errors.Is(lost, context.DeadlineExceeded) {
 		return unlessStopped(ctx, lost)
 	}
-	l.term.Print(l.cfg.banner(time.Since(begin)))
+	l.term.Print(l.banner(kind, time.Since(begin)))
 	if lost != nil {
 		l.term.Print(noDiscovery(lost))
 	}
-	stopTrimming, err := l.trimStreams(ctx, parts)
+	stopTrimming, err := l.trimStreams(ctx, redisAddr)
 	if err != nil {
 		return err
 	}
 	defer stopTrimming()
+	if server, ok := parts.redis.(*stack.RedisServer); ok {
+		return parts.stack.Watch(ctx, server.Process)
+	}
 	return parts.stack.Watch(ctx)
 }
 
@@ -90,11 +105,7 @@ func unlessStopped(ctx context.Context, err error) error {
 
 // start starts the parts one after the other. Even when it fails, it leaves in
 // parts what has to be stopped.
-func (l *launcher) start(ctx context.Context, daprd string, parts *running) error {
-	redisAddr, err := l.startRedis(ctx, parts)
-	if err != nil {
-		return err
-	}
+func (l *launcher) start(ctx context.Context, daprd, redisAddr string, parts *running) (err error) {
 	parts.stack, err = stack.New(stack.Options{
 		Daprd:         daprd,
 		Bin:           l.bin,
@@ -134,22 +145,6 @@ func (l *launcher) start(ctx context.Context, daprd string, parts *running) erro
 	return l.up(ctx, "Chat service is ready", parts.chat, err)
 }
 
-// startRedis starts the embedded Redis, or pings the configured one, and returns
-// its address.
-func (l *launcher) startRedis(ctx context.Context, parts *running) (addr string, err error) {
-	if l.cfg.RedisHost != "" {
-		if err := stack.Ping(ctx, l.cfg.RedisHost, l.cfg.RedisPassword); err != nil {
-			return "", fmt.Errorf("REDIS_HOST or REDIS_PASSWORD: %w", err)
-		}
-		return l.cfg.RedisHost, nil
-	}
-	parts.redis = stack.NewEmbeddedRedis()
-	if err := parts.redis.Start(ctx); err != nil {
-		return "", err
-	}
-	return parts.redis.Addr(), nil
-}
-
 // up starts a service and waits until it is ready. It returns madeErr, the error
 // of making the service, as it is.
 func (l *launcher) up(ctx context.Context, done string, service *stack.Service, madeErr error) error {
@@ -184,19 +179,19 @@ func (l *launcher) discover(ctx context.Context, parts running) error {
 
 // stop stops what was started, in order. A Ctrl-C while it waits kills the rest.
 func (l *launcher) stop(ctx context.Context, parts *running) {
-	if parts.stack == nil && ctx.Err() != nil {
-		l.term.Print("Stopped.")
-	}
 	impatient, done := signal.NotifyContext(context.WithoutCancel(ctx), os.Interrupt, syscall.SIGTERM)
 	defer done()
-	if parts.stack != nil {
-		l.term.Print("\nStopping; Ctrl-C again stops at once.")
-		if err := parts.stack.Close(impatient); err != nil {
-			l.term.Print("Not stopped in good order: " + err.Error())
+	if parts.stack == nil {
+		if ctx.Err() != nil {
+			l.term.Print("Stopped.")
 		}
-		l.term.Print("Everything is stopped.")
+		_ = parts.stopRedis(impatient)
+		return
 	}
-	if parts.redis != nil {
-		_ = parts.redis.Stop(impatient)
+	l.term.Print("\nStopping; Ctrl-C again stops at once.")
+	// Redis is last, because services and sidecars write to it until they end.
+	if err := errors.Join(parts.stack.Close(impatient), parts.stopRedis(impatient)); err != nil {
+		l.term.Print("Not stopped in good order: " + err.Error())
 	}
+	l.term.Print("Everything is stopped.")
 }

@@ -23,7 +23,7 @@ func TestLaunch(t *testing.T) {
 		t.Parallel()
 		tr := setup(t, "PATH=/bin")
 		stop := tr.start(t)
-		tr.screen.Expect(t, "Ctrl-C stops everything.")
+		tr.expect(t, "Ctrl-C stops everything.")
 		env := get(t, tr.cfg.ChatPort, "/env")
 		for _, want := range []string{
 			fmt.Sprintf("OPENAI_BASE_URL=http://127.0.0.1:%d/v1\n", tr.cfg.ModelPort), "OPENAI_MODEL=offline",
@@ -49,7 +49,7 @@ func TestLaunch(t *testing.T) {
 		t.Parallel()
 		tr := setup(t, "OPENAI_API_KEY=sk-secret", "REDIS_PASSWORD=pw-secret", "OPENAI_MODEL=m1")
 		stop := tr.start(t)
-		tr.screen.Expect(t, "Ctrl-C stops everything.")
+		tr.expect(t, "Ctrl-C stops everything.")
 		env := get(t, tr.cfg.ChatPort, "/env")
 		if !strings.Contains(env, "OPENAI_API_KEY=sk-secret") || strings.Contains(env, "OPENAI_BASE_URL") {
 			t.Errorf("the environment of chat is\n%s", env)
@@ -70,7 +70,7 @@ func TestLaunch(t *testing.T) {
 		t.Parallel()
 		tr := setup(t)
 		tr.start(t)
-		tr.screen.Expect(t, "Ctrl-C stops everything.")
+		tr.expect(t, "Ctrl-C stops everything.")
 		get(t, tr.cfg.AnalyticsPort, "/die")
 		err := tr.wait(t)
 		if err == nil || !strings.HasPrefix(err.Error(), "analytics exited with status 3; its last lines:") ||
@@ -84,7 +84,7 @@ func TestLaunch(t *testing.T) {
 		tr := setup(t, "STANDIN_LOST=1")
 		tr.discovery = 300 * time.Millisecond
 		stop := tr.start(t)
-		tr.screen.Expect(t, "WARNING: the sidecars cannot find each other")
+		tr.expect(t, "WARNING: the sidecars cannot find each other")
 		stop()
 		if err := tr.wait(t); err != nil {
 			t.Errorf("it ended with %v", err)

@@ -5,11 +5,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -52,17 +54,19 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		cfg.Dir = filepath.Join(root, ".daca")
 	}
 	bin := filepath.Join(root, "bin")
+	_, notFound := exec.LookPath("redis-server")
 	l := launcher{
 		cfg:        cfg,
 		environ:    environ,
 		term:       steps.New(stdout),
-		components: filepath.Join(root, "components"),
+		components: cmp.Or(cfg.Components, filepath.Join(root, "components")),
 		bin:        bin,
 		daprd: func(ctx context.Context, progress func(string)) (string, error) {
 			return stack.Daprd(ctx, root, progress)
 		},
 		build:      func(ctx context.Context) error { return repository.BuildServices(ctx, root, bin) },
 		discovery:  10 * time.Second,
+		installed:  notFound == nil,
 		trimScript: filepath.Join(root, "charts", "daca", "files", "trim.lua"),
 		trimEvery:  time.Minute,
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,8 +26,8 @@ const deadline = 30 * time.Second
 type trial struct {
 	launcher
 
-	screen *screen.Screen
-	ended  chan error
+	screen  *screen.Screen
+	running context.Context // ends with the launcher; its cause is how it ended
 }
 
 func setup(t *testing.T, environ ...string) *trial {
@@ -55,10 +57,12 @@ func setup(t *testing.T, environ ...string) *trial {
 		*typed = ports[i]
 	}
 	cfg.Dir = t.TempDir()
+	if cfg.Store == "" && cfg.RedisHost == "" {
+		cfg.Store = storeEmbedded
+	}
 	out := screen.New()
 	return &trial{
 		screen: out,
-		ended:  make(chan error, 1),
 		launcher: launcher{
 			cfg:        cfg,
 			environ:    environ,
@@ -81,19 +85,37 @@ func (tr *trial) start(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	go func() { tr.ended <- tr.launch(ctx) }()
+	running, ended := context.WithCancelCause(context.WithoutCancel(t.Context()))
+	tr.running = running
+	go func() { ended(cmp.Or(tr.launch(ctx), errStopped)) }()
 	return cancel
 }
 
+// errStopped is the cause of the end of a trial without an error.
+var errStopped = errors.New("the launcher was stopped")
+
+// expect fails the test unless the launcher prints the text.
+func (tr *trial) expect(t *testing.T, text string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(tr.running, deadline)
+	defer cancel()
+	if err := tr.screen.WaitFor(ctx, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait waits for the end of the launcher and returns its error.
 func (tr *trial) wait(t *testing.T) error {
 	t.Helper()
 	select {
-	case err := <-tr.ended:
-		return err
+	case <-tr.running.Done():
 	case <-time.After(deadline):
 		t.Fatalf("the launcher did not end:\n%s", tr.screen)
-		return nil
 	}
+	if err := context.Cause(tr.running); !errors.Is(err, errStopped) {
+		return err
+	}
+	return nil
 }
 
 // noneLeft checks that as many processes as wanted have printed their ids, and

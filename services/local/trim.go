@@ -23,16 +23,15 @@ type trimmer struct {
 	problem func(text string) // gets the first of several failures in a row
 }
 
-// trimStreams trims the streams until stop is called or ctx ends. It fails if there
-// is no script.
-func (l *launcher) trimStreams(ctx context.Context, parts running) (stop func(), err error) {
+// trimStreams trims the streams in the Redis at addr until stop is called or ctx ends.
+// It does nothing if addr is empty, and fails if there is no script.
+func (l *launcher) trimStreams(ctx context.Context, addr string) (stop func(), err error) {
+	if addr == "" {
+		return func() {}, nil
+	}
 	script, err := os.ReadFile(l.trimScript)
 	if err != nil {
 		return nil, fmt.Errorf("reading the script that trims the streams: %w", err)
-	}
-	addr := l.cfg.RedisHost
-	if parts.redis != nil {
-		addr = parts.redis.Addr()
 	}
 	t := trimmer{
 		client:  redis.NewClient(&redis.Options{Addr: addr, Password: l.cfg.RedisPassword}),

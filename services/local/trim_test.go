@@ -33,7 +33,7 @@ func TestTrim(t *testing.T) {
 
 		tr := setup(t, "REDIS_HOST="+server.Addr())
 		tr.start(t)
-		tr.screen.Expect(t, "Ctrl-C stops everything.")
+		tr.expect(t, "Ctrl-C stops everything.")
 		left := func() []redis.XMessage { return client.XRange(t.Context(), "messages", "-", "+").Val() }
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
@@ -49,6 +49,6 @@ func TestTrim(t *testing.T) {
 		tr := setup(t)
 		tr.trimScript = "trim_test.go" // is no Lua
 		tr.start(t)
-		tr.screen.Expect(t, "The streams in Redis cannot be trimmed, and grow: ")
+		tr.expect(t, "The streams in Redis cannot be trimmed, and grow: ")
 	})
 }
