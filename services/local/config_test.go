@@ -23,6 +23,8 @@ func TestParseConfig(t *testing.T) {
 		"port 0":                  {[]string{"CHAT_PORT=0"}, "CHAT_PORT must be a port from 1 to 65535"},
 		"one port for two parts":  {[]string{"ANALYTICS_PORT=8000"}, "CHAT_PORT and ANALYTICS_PORT are both 8000"},
 		"a Redis without a port":  {[]string{"REDIS_HOST=localhost"}, "REDIS_HOST must be host:port"},
+		"a store that is none":    {[]string{"DACA_STORE=disk"}, "DACA_STORE must be redis or embedded"},
+		"two kinds of Redis":      {[]string{"DACA_STORE=redis", "REDIS_HOST=r:1"}, "DACA_STORE must be empty if REDIS_HOST"},
 		"a base URL with no host": {[]string{"OPENAI_BASE_URL=secret"}, "OPENAI_BASE_URL must be a URL"},
 	} {
 		t.Run("refuses "+name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func setup(t *testing.T, environ ...string) *trial {
 			cfg:        cfg,
 			environ:    environ,
 			term:       steps.New(out),
-			components: filepath.Join("..", "..", "components"),
+			components: cmp.Or(cfg.Components, filepath.Join("..", "..", "components")),
 			bin:        bin,
 			daprd: func(context.Context, func(string)) (string, error) {
 				return filepath.Join(bin, "daprd"), nil
