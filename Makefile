@@ -14,7 +14,8 @@ help: ## List the targets
 
 # --- On this machine
 
-run: ## Start the suite on this machine; Ctrl-C stops it
+# The variables of services/local/README.md may be set here too: make passes them on.
+run: ## Start the suite on this machine; Ctrl-C stops it. COMPONENTS=dir takes other Dapr resources
 	@$(GO) build -o $(BIN)/local ./services/local && exec $(BIN)/local
 
 # More packages and tests at a time than there are cores, because many wait; and no
@@ -55,7 +56,7 @@ build: ## Compile the services into bin/, or into OUT
 prepare: # builds daprd with its progress in sight, rather than inside a test
 	@$(GO) run ./services/local prepare
 
-clean: ## Remove what was built, and the state of make run
+clean: ## Remove what was built, and all that make run remembers in .daca
 	rm -rf $(BIN) .daca
 
 # --- The code

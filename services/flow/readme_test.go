@@ -3,10 +3,10 @@ package flow
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,23 +25,11 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := map[string]string{ // the ports that people type
-		"CHAT_PORT": "8000", "ANALYTICS_PORT": "8001", "MODEL_PORT": "8002",
-		"CHAT_DAPR_HTTP_PORT": "3500", "ANALYTICS_DAPR_HTTP_PORT": "3501",
-	}
-	ports, release, err := stack.FreePorts(len(shown))
-	if err != nil {
-		t.Fatal(err)
-	}
-	env := append(stack.BaseEnv(os.Environ()), "DACA_DIR="+t.TempDir())
+	env, ports := makeRunEnv(t)
 	var replacements []string
-	for variable, port := range shown {
-		free := fmt.Sprint(ports[0])
-		ports = ports[1:]
-		env = append(env, variable+"="+free)
-		replacements = append(replacements, "localhost:"+port, "localhost:"+free)
+	for shown, port := range ports {
+		replacements = append(replacements, "localhost:"+shown, "localhost:"+port)
 	}
-	release()
 	stop := makeRun(t, env)
 
 	local := strings.NewReplacer(replacements...)
@@ -69,11 +57,47 @@ func TestReadme(t *testing.T) {
 	stop()
 }
 
+// makeRunEnv returns an environment for make run with a new directory and free ports,
+// and the free ports by those that people type.
+func makeRunEnv(t *testing.T) (env []string, ports map[string]string) {
+	t.Helper()
+	typed := map[string]string{
+		"CHAT_PORT": "8000", "ANALYTICS_PORT": "8001", "MODEL_PORT": "8002",
+		"CHAT_DAPR_HTTP_PORT": "3500", "ANALYTICS_DAPR_HTTP_PORT": "3501",
+	}
+	free, release, err := stack.FreePorts(len(typed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	env = append(stack.BaseEnv(os.Environ()), "DACA_DIR="+t.TempDir())
+	ports = map[string]string{}
+	for variable, port := range typed {
+		ports[port] = strconv.Itoa(free[0])
+		env = append(env, variable+"="+ports[port])
+		free = free[1:]
+	}
+	return env, ports
+}
+
 // makeRun runs make run until the returned function stops it with a Ctrl-C. It
 // returns when make run prints that the suite is up.
 func makeRun(t *testing.T, env []string) (stop func()) {
 	t.Helper()
-	printed := screen.New()
+	signal, printed := startMakeRun(t, env)
+	return func() {
+		signal(syscall.SIGINT)
+		if !strings.Contains(printed.String(), "Everything is stopped.") {
+			t.Error("make run does not print that everything is stopped")
+		}
+	}
+}
+
+// startMakeRun runs make run until the returned function ends it with a signal. It
+// returns when make run prints that the suite is up.
+func startMakeRun(t *testing.T, env []string) (signal func(syscall.Signal), printed *screen.Screen) {
+	t.Helper()
+	printed = screen.New()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "make", "run")
 	cmd.Dir = programs.root
 	cmd.Env = env
@@ -96,15 +120,12 @@ func makeRun(t *testing.T, env []string) (stop func()) {
 	if err := printed.WaitFor(ctx, "The suite is up"); err != nil {
 		t.Fatal(err)
 	}
-	return func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT)
+	return func(sig syscall.Signal) {
+		_ = syscall.Kill(-cmd.Process.Pid, sig)
 		select {
 		case <-running.Done():
 		case <-time.After(time.Minute):
-			t.Error("make run goes on after Ctrl-C")
+			t.Errorf("make run goes on after the signal %s", sig)
 		}
-		if !strings.Contains(printed.String(), "Everything is stopped.") {
-			t.Error("make run does not print that everything is stopped")
-		}
-	}
+	}, printed
 }
