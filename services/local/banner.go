@@ -46,12 +46,11 @@ func (l *launcher) stores(kind redisKind) string {
 	case redisServer:
 		lines += fmt.Sprintf("  Redis       redis-server, keeps everything in %s\n", shown(l.redisDir()))
 	case redisEmbedded:
-		lines += "  Redis       embedded, forgets everything at the end; "
+		why := "; install redis-server to keep it"
 		if l.installed {
-			lines += "without DACA_STORE=embedded, it is kept\n"
-		} else {
-			lines += "install redis-server to keep it\n"
+			why = ", as DACA_STORE=embedded says"
 		}
+		lines += "  Redis       embedded, forgets what it has at the end" + why + "\n"
 	}
 	return lines
 }

@@ -37,9 +37,11 @@ func TestRedisKind(t *testing.T) {
 		want      redisKind
 		banner    string
 	}{
-		"redis-server, if it is installed":   {nil, true, redisServer, "redis-server, keeps everything in "},
-		"embedded, if it is not":             {nil, false, redisEmbedded, "install redis-server to keep it\n"},
-		"embedded, if that is asked for":     {[]string{"DACA_STORE=embedded"}, true, redisEmbedded, "forgets everything"},
+		"redis-server, if it is installed": {nil, true, redisServer, "redis-server, keeps everything in "},
+		"embedded, if it is not":           {nil, false, redisEmbedded, "install redis-server to keep it\n"},
+		"embedded, if that is asked for": {
+			[]string{"DACA_STORE=embedded"}, true, redisEmbedded, "as DACA_STORE=embedded says\n",
+		},
 		"redis-server, if that is asked for": {[]string{"DACA_STORE=redis"}, true, redisServer, "redis-server, keeps"},
 		"the one that is named":              {[]string{"REDIS_HOST=r:1"}, true, redisNamed, "Redis       r:1\n"},
 		"none, if no component is on it":     {[]string{"COMPONENTS=" + onOther(t)}, true, redisNone, "Components  "},
@@ -113,8 +115,19 @@ func TestLaunchRedisServer(t *testing.T) {
 	first.installed = true
 	stop := first.start(t)
 	first.expect(t, "Redis       redis-server, keeps everything in "+first.cfg.Dir)
-	if err := client(t, first).Set(t.Context(), "key", "value", 0).Err(); err != nil {
+	kept := client(t, first)
+	if err := kept.Set(t.Context(), "key", "value", 0).Err(); err != nil {
 		t.Fatal(err)
+	}
+	// Its streams are trimmed: the group has acknowledged the only entry.
+	id := kept.XAdd(t.Context(), &redis.XAddArgs{Stream: "messages", Values: []any{"data", "{}"}}).Val()
+	kept.XGroupCreate(t.Context(), "messages", "analytics-service", id)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(deadline); kept.XLen(t.Context(), "messages").Val() != 0; <-tick.C {
+		if time.Now().After(end) {
+			t.Fatal("the stream is not trimmed")
+		}
 	}
 	stop()
 	if err := first.wait(t); err != nil || strings.Contains(first.screen.String(), "good order") {

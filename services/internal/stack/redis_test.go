@@ -126,6 +126,14 @@ func startServer(t *testing.T, dir string) *RedisServer {
 	return server
 }
 
+func TestNewRedisServerSaysWhatToInstall(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	_, err := NewRedisServer(t.TempDir(), nil)
+	if err == nil || !strings.Contains(err.Error(), "apt install redis-server") {
+		t.Errorf("without a redis-server: %v", err)
+	}
+}
+
 func TestRedisServerHasItsDirectoryAlone(t *testing.T) {
 	t.Parallel()
 	needRedisServer(t)
@@ -138,7 +146,8 @@ func TestRedisServerHasItsDirectoryAlone(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	err = second.Start(ctx)
-	want := fmt.Sprintf("starting redis: another redis-server (pid %d) uses the directory %s; stop it first", first.Pid(), dir)
+	want := fmt.Sprintf("starting redis: another redis-server (pid %d) uses the directory %s; stop it first",
+		first.Pid(), dir)
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
