@@ -71,7 +71,10 @@ func TestRedisKind(t *testing.T) {
 func TestLaunchRefusesStores(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ variable, want string }{
-		"a directory that is not there":     {"COMPONENTS=nowhere", "COMPONENTS: stat nowhere/configuration.yaml: no such file"},
+		"a directory that is not there": {
+			"COMPONENTS=nowhere",
+			"COMPONENTS: stat nowhere/configuration.yaml: no such file",
+		},
 		"a directory without resources":     {"COMPONENTS=" + t.TempDir(), "the directory has to hold all Dapr resources"},
 		"redis-server, where there is none": {"DACA_STORE=redis", "DACA_STORE=redis needs a redis-server on PATH"},
 	} {
