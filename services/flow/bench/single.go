@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"daca/services/internal/stack"
 )
@@ -24,26 +26,18 @@ func (b *bench) single(ctx context.Context) (*subscriber, error) {
 	return s, nil
 }
 
-// defaultResources are a Redis and a subscription, with nothing set that has a default.
-const defaultResources = `apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {name: pubsub}
-spec:
-  type: pubsub.redis
-  version: v1
-  metadata: [{name: redisHost, value: %q}]
----
-apiVersion: dapr.io/v2alpha1
-kind: Subscription
-metadata: {name: messages}
-spec: {pubsubname: pubsub, topic: messages, routes: {default: /messages}}
-`
+// defaultResources have nothing set that has a default, at the Redis of redisInFile.
+//
+//go:embed single.yaml
+var defaultResources string
+
+const redisInFile = "localhost:6379"
 
 func (b *bench) addDefaultSidecar(ctx context.Context, s *subscriber) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	resources := filepath.Join(b.dir, "default-resources")
-	text := fmt.Sprintf(defaultResources, s.client.Options().Addr)
+	text := strings.ReplaceAll(defaultResources, redisInFile, s.client.Options().Addr)
 	err := errors.Join(
 		os.MkdirAll(resources, 0o755),
 		os.WriteFile(filepath.Join(resources, "pubsub.yaml"), []byte(text), 0o600),
