@@ -37,7 +37,7 @@ func TestOtherFailuresAreNotTriedAgain(t *testing.T) {
 		"status=404":                {},
 		"body=empty":                {},
 		"body=broken":               {},
-		"status=503&retry_after=20": {}, // too long a wait
+		"status=503&retry_after=20": {},                              // too long a wait
 		"status=503&retry_after=4":  {ModelTimeout: 3 * time.Second}, // the wait would outlast it
 	} {
 		t.Run(behaviour, func(t *testing.T) {

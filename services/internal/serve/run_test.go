@@ -109,8 +109,8 @@ func TestClientsThatDoNotReadAreLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const grace = 2 * time.Second // clients get half of it for each part of an answer
-	answer := make([]byte, 16<<20)       // more than the buffers of the connection
+	const grace = 2 * time.Second  // clients get half of it for each part of an answer
+	answer := make([]byte, 16<<20) // more than the buffers of the connection
 	left := make(chan error, 1)
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := w.Write(answer)
