@@ -1,35 +1,81 @@
 package flow
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"daca/services/internal/stack"
 )
 
-// group returns how many events on the topic messages are delivered, and how many of
-// them wait to be acknowledged.
-func (s *system) group() (redis.XInfoGroup, error) {
-	groups, err := s.broker.XInfoGroups(s.t.Context(), "messages").Result()
-	if err != nil {
-		return redis.XInfoGroup{}, err
-	}
-	if len(groups) != 1 {
-		return redis.XInfoGroup{}, fmt.Errorf("consumer groups: %v", groups)
-	}
-	return groups[0], nil
+// broker is a server that knows what became of the events on the topic messages.
+type broker interface {
+	server
+	// waiting returns how many are not acknowledged, and how many of these sidecars
+	// have taken.
+	waiting(ctx context.Context) (unacknowledged, taken int64, err error)
+	// ahead is how many a sidecar takes before it acknowledges one.
+	ahead() int64
+	// delay is how old the numbers of waiting may be.
+	delay() time.Duration
 }
 
-// whereabouts helps to find a missing event: it returns how many events reached the
-// broker, how many of them wait to be acknowledged, and the dead letters.
-func (s *system) whereabouts() string {
-	published, err := s.broker.XLen(s.t.Context(), "messages").Result()
-	if err != nil {
-		return err.Error()
+// streams is a Redis as a broker.
+type streams struct {
+	redisServer
+
+	client *redis.Client // nil until the first start
+}
+
+func newStreams(r stack.Redis) *streams { return &streams{redisServer: redisServer{r}} }
+
+// Start implements server.
+func (s *streams) Start(ctx context.Context) error {
+	if err := s.redisServer.Start(ctx); err != nil {
+		return err
 	}
-	group, groupErr := s.group()
-	letters, err := s.send("GET", s.analytics[0].URL+"/deadletters", "")
-	return fmt.Sprintf("%d events were published, consumer group %+v, %v, dead letters %s, %v",
-		published, group, groupErr, letters.body, err)
+	if s.client == nil {
+		s.client = redis.NewClient(&redis.Options{Addr: s.Addr()})
+	}
+	return nil
+}
+
+// waiting implements broker. Of the entries that no sidecar has taken it counts one.
+func (s *streams) waiting(ctx context.Context) (unacknowledged, taken int64, err error) {
+	last, err := s.client.XRevRangeN(ctx, "messages", "+", "-", 1).Result()
+	if err != nil {
+		return 0, 0, err
+	}
+	groups, err := s.client.XInfoGroups(ctx, "messages").Result()
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(groups) != 1 || len(last) == 0 {
+		return 0, 0, fmt.Errorf("%d entries, consumer groups: %v", len(last), groups)
+	}
+	taken = groups[0].Pending
+	if groups[0].LastDeliveredID != last[0].ID {
+		return taken + 1, taken, nil
+	}
+	return taken, taken, nil
+}
+
+// ahead implements broker: queueDepth, for entries that wait and for those in progress.
+func (s *streams) ahead() int64 { return 1024 }
+
+// delay implements broker.
+func (s *streams) delay() time.Duration { return 0 }
+
+// whereabouts helps to find a missing event: it returns how many events wait in the
+// broker, and the dead letters.
+func (s *system) whereabouts() string {
+	unacknowledged, taken, err := s.servers.broker.waiting(s.t.Context())
+	letters, lettersErr := s.send("GET", s.analytics[0].URL+"/deadletters", "")
+	return fmt.Sprintf("%d events are not acknowledged, %d of them are taken, dead letters %s, %v",
+		unacknowledged, taken, letters.body, errors.Join(err, lettersErr))
 }
 
 // settled waits until every event on the topic messages has been delivered and
@@ -37,32 +83,31 @@ func (s *system) whereabouts() string {
 func (s *system) settled() {
 	s.t.Helper()
 	var problem string
+	var since time.Time
 	s.eventually(func() bool {
-		last, err := s.broker.XRevRangeN(s.t.Context(), "messages", "+", "-", 1).Result()
-		if err != nil {
-			problem = err.Error()
+		unacknowledged, _, err := s.servers.broker.waiting(s.t.Context())
+		problem = fmt.Sprintf("%d events are not acknowledged, %v", unacknowledged, err)
+		if err != nil || unacknowledged > 0 {
+			since = time.Time{}
 			return false
 		}
-		group, err := s.group()
-		if err != nil {
-			problem = err.Error()
-			return false
+		if since.IsZero() {
+			since = time.Now()
 		}
-		newest := last[0].ID
-		problem = fmt.Sprintf("%d events are not acknowledged, last delivered %s of %s",
-			group.Pending, group.LastDeliveredID, newest)
-		return group.Pending == 0 && group.LastDeliveredID == newest
+		return time.Since(since) >= s.servers.broker.delay()
 	}, func() string { return problem })
 }
 
 // pending waits until at least n events on the topic messages are not acknowledged,
-// because they are being delivered or were read ahead.
+// because they are being delivered or were read ahead; or as many as the broker hands
+// out, if that is less.
 func (s *system) pending(n int64) {
 	s.t.Helper()
-	var group redis.XInfoGroup
+	n = min(n, s.servers.broker.ahead()*int64(len(s.analytics)))
+	var taken int64
 	var err error
 	s.eventually(func() bool {
-		group, err = s.group()
-		return err == nil && group.Pending >= n
-	}, func() string { return fmt.Sprintf("fewer than %d events wait: %+v, %v", n, group, err) })
+		_, taken, err = s.servers.broker.waiting(s.t.Context())
+		return err == nil && taken >= n
+	}, func() string { return fmt.Sprintf("%d events wait, %v; want %d", taken, err, n) })
 }

@@ -60,10 +60,14 @@ func TestExactWhenServiceAndSidecarAreKilled(t *testing.T) {
 func TestExactWhenTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})
+	store := s.servers.store
+	if store == nil {
+		notHere(t, "the state is in "+string(s.pair.store)+", and no server")
+	}
 	s.say("alice", "hello")
 	s.counted("alice", 1)
 
-	s.must(s.redis.Stop(t.Context()))
+	s.must(store.Stop(t.Context()))
 	for range 3 {
 		got, err := s.count("alice")
 		if err != nil || got.status != 503 || !strings.Contains(got.body, "statestore") {
@@ -79,7 +83,7 @@ func TestExactWhenTheStoreIsDown(t *testing.T) {
 			t.Errorf("the reply contains a count although the store is down: %s", reply)
 		}
 	}
-	s.must(s.redis.Start(t.Context()))
+	s.must(store.Start(t.Context()))
 	s.exactly(map[string]int{"alice": 6})
 }
 

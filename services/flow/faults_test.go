@@ -199,7 +199,7 @@ func TestExactWhenRedisFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, options{replicas: 2})
-			server, ok := s.redis.(*stack.RedisServer)
+			server, ok := s.servers.redis.(*stack.RedisServer)
 			if !ok {
 				t.Skip("there is no redis-server")
 			}

@@ -19,7 +19,7 @@ func TestCopiesOfAKeyAgree(t *testing.T) {
 		}
 	}
 	s.exactly(map[string]int{"alice": 1})
-	published, err := s.broker.XRange(t.Context(), "messages", "-", "+").Result()
+	published, err := s.servers.streams().client.XRange(t.Context(), "messages", "-", "+").Result()
 	s.must(err)
 	events := map[string]int{}
 	for _, entry := range published {

@@ -3,16 +3,13 @@ package flow
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"daca/services/internal/stack"
 	"daca/services/internal/stack/screen"
@@ -27,6 +24,7 @@ const (
 type options struct {
 	replicas     int       // of analytics; 0 is 1
 	chats        int       // replicas of chat; 0 is 1
+	pair         string    // empty is that of FLOW_PAIR
 	embedded     bool      // use the embedded Redis even if redis-server is installed
 	before       transform // between each sidecar of analytics and the service
 	env          []string  // of every process, sidecars included
@@ -36,11 +34,11 @@ type options struct {
 	modelEnv     []string
 }
 
-// system is what one test runs: the services with their sidecars, and a Redis.
+// system is what one test runs: the services with their sidecars, a store and a broker.
 type system struct {
 	t         testing.TB
-	redis     stack.Redis
-	broker    *redis.Client // connected to redis
+	pair      pair
+	servers   servers
 	model     *stack.Service
 	chat      *stack.Service // the first of chats
 	chats     []*stack.Service
@@ -56,19 +54,31 @@ func start(t testing.TB, o options) *system {
 	printed := screen.New()
 	t.Cleanup(func() { report(t, printed.String()) })
 	output := stack.NewOutput(printed, false)
-	s := &system{t: t, redis: newRedis(t, output, o.embedded)}
-	s.must(s.redis.Start(ctx))
-	t.Cleanup(func() { _ = s.redis.Stop(context.WithoutCancel(t.Context())) })
-	s.broker = redis.NewClient(&redis.Options{Addr: s.redis.Addr()})
-	t.Cleanup(func() { _ = s.broker.Close() })
+	s := &system{t: t, pair: chosenPair(t)}
+	if o.pair != "" {
+		s.pair = pairNamed(t, o.pair)
+	}
+	suffix := fmt.Sprintf("t%d", time.Now().UnixNano())
+	s.servers = newServers(t, s.pair, o, output, suffix)
+	values := map[string]string{}
+	for _, server := range s.servers.distinct() {
+		s.must(server.Start(ctx))
+		t.Cleanup(func() { _ = server.Stop(context.WithoutCancel(t.Context())) })
+		maps.Copy(values, server.Values())
+	}
+	redisAddr := ""
+	if s.servers.redis != nil {
+		redisAddr = s.servers.redis.Addr()
+	}
 
 	parts, err := stack.New(stack.Options{
 		Daprd:      programs.daprd,
 		Bin:        programs.bin,
-		Components: filepath.Join(programs.root, "components"),
+		Components: s.pair.components(),
 		Dir:        t.TempDir(),
-		RedisAddr:  s.redis.Addr(),
-		Suffix:     fmt.Sprintf("t%d", time.Now().UnixNano()),
+		RedisAddr:  redisAddr,
+		Values:     values,
+		Suffix:     suffix,
 		Env:        append(stack.BaseEnv(os.Environ()), o.env...),
 		Output:     output,
 	})
@@ -134,22 +144,6 @@ func (s *system) must(err error) {
 func (s *system) restart(p *stack.Process) {
 	s.t.Helper()
 	s.must(p.Start(s.t.Context()))
-}
-
-func newRedis(t testing.TB, output *stack.Output, embedded bool) stack.Redis {
-	t.Helper()
-	_, err := exec.LookPath("redis-server")
-	if err != nil && os.Getenv("CI") != "" {
-		t.Fatal("CI has to test with redis-server: ", err)
-	}
-	if err != nil || embedded {
-		return stack.NewEmbeddedRedis()
-	}
-	server, err := stack.NewRedisServer(t.TempDir(), output)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return server
 }
 
 // report fails the test if a program has printed that it has a data race. If the

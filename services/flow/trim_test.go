@@ -98,7 +98,7 @@ func TestTrimmingKeepsWhatAGroupNeeds(t *testing.T) {
 func TestExactWhileStreamsAreTrimmed(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{replicas: 2})
-	stopTrimming := trimAll(t, s.broker, 2*time.Millisecond, "messages", "users", "deadletters")
+	stopTrimming := trimAll(t, s.servers.streams().client, 2*time.Millisecond, "messages", "users", "deadletters")
 	var killing sync.WaitGroup
 	killing.Go(func() {
 		s.publish("warm", "warm-1")
@@ -112,7 +112,7 @@ func TestExactWhileStreamsAreTrimmed(t *testing.T) {
 	for user, n := range distinct {
 		s.counted(user, n)
 	}
-	s.eventually(func() bool { return s.broker.XLen(t.Context(), "messages").Val() == 0 },
+	s.eventually(func() bool { return s.servers.streams().client.XLen(t.Context(), "messages").Val() == 0 },
 		func() string { return "entries are left: " + s.whereabouts() })
 	stopTrimming()
 	for user, n := range distinct {

@@ -21,6 +21,8 @@ type Command struct {
 	Ports  []int         // of the loopback interface, which it listens on once it is up
 	Grace  time.Duration // between SIGTERM and SIGKILL; 0 is 10 s
 	Output *Output       // takes what the process prints; nil discards it
+	// Credential is whom the process runs as; nil is the user of this one.
+	Credential *syscall.Credential
 
 	release func() // called before each start; gives up the ports that are held for it
 }

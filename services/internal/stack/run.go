@@ -48,6 +48,7 @@ func (r *run) supervise(ctx context.Context, command Command, files []*os.File, 
 	cmd.Stderr = writer
 	cmd.ExtraFiles = files
 	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr.Credential = command.Credential
 	err = cmd.Start()
 	_ = writer.Close()
 	if err != nil {

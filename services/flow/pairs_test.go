@@ -1,0 +1,121 @@
+package flow
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"daca/services/internal/stack"
+)
+
+// pair is a state store and a broker, as a folder of components describes them.
+type pair struct {
+	name  string
+	store kind
+	queue kind
+}
+
+// kind is what a store or a broker is.
+type kind string
+
+const (
+	onRedis    kind = "Redis"
+	onPostgres kind = "PostgreSQL"
+	onRabbit   kind = "RabbitMQ"
+	inFile     kind = "a file"
+	inMemory   kind = "the memory of the sidecar"
+)
+
+// pairVariable names the pair that all tests run on which do not choose one. It is the
+// name of a folder below components/alternatives, or default for components itself.
+const pairVariable = "FLOW_PAIR"
+
+const defaultPair = "default"
+
+// pairNamed returns the pair with the name.
+func pairNamed(t testing.TB, name string) pair {
+	t.Helper()
+	for _, p := range []pair{
+		{defaultPair, onRedis, onRedis},
+		{"postgresql", onPostgres, onRedis},
+		{"sqlite", inFile, onRedis},
+		{"in-memory", inMemory, onRedis},
+		{"rabbitmq", onRedis, onRabbit},
+		{"rabbitmq-postgresql", onPostgres, onRabbit},
+	} {
+		if p.name == name {
+			return p
+		}
+	}
+	t.Fatalf("the tests know no pair %q", name)
+	return pair{}
+}
+
+// chosenPair returns the pair of FLOW_PAIR.
+func chosenPair(t testing.TB) pair {
+	t.Helper()
+	if name := os.Getenv(pairVariable); name != "" {
+		return pairNamed(t, name)
+	}
+	return pairNamed(t, defaultPair)
+}
+
+// components is the folder of the pair.
+func (p pair) components() string {
+	all := filepath.Join(programs.root, "components")
+	if p.name == defaultPair {
+		return all
+	}
+	return filepath.Join(all, "alternatives", p.name)
+}
+
+// servers of a system. Store and broker are the same if both are on Redis.
+type servers struct {
+	redis  stack.Redis // nil without one
+	store  server      // nil if the sidecars keep the state themselves
+	broker broker
+}
+
+// newServers returns the servers of a pair, which are not started yet.
+func newServers(t testing.TB, p pair, o options, output *stack.Output, suffix string) servers {
+	t.Helper()
+	var all servers
+	if p.store == onRedis || p.queue == onRedis {
+		all.redis = newRedis(t, output, o.embedded)
+	}
+	switch p.store {
+	case onRedis:
+		all.store = redisServer{all.redis}
+	case onPostgres:
+		all.store = newPostgres(t, output)
+	}
+	switch p.queue {
+	case onRedis:
+		all.broker = newStreams(all.redis)
+	case onRabbit:
+		all.broker = newRabbit(t, output, suffix)
+	}
+	return all
+}
+
+// distinct returns the servers, each once.
+func (s servers) distinct() []server {
+	_, storeOnRedis := s.store.(redisServer)
+	if s.store == nil || storeOnRedis && s.streams() != nil {
+		return []server{s.broker}
+	}
+	return []server{s.store, s.broker}
+}
+
+// streams returns the broker if it is Redis.
+func (s servers) streams() *streams {
+	found, _ := s.broker.(*streams)
+	return found
+}
+
+// notHere ends a test that a pair cannot pass, and says why. make conformance shows the
+// reason, and takes every other skip for a failure.
+func notHere(t testing.TB, reason string) {
+	t.Helper()
+	t.Skip("not applicable: " + reason)
+}

@@ -1,0 +1,78 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"daca/services/internal/stack"
+)
+
+// server is a state store or a broker. It keeps its data, and its address, over stops
+// and starts.
+type server interface {
+	Start(ctx context.Context) error
+	Stop(ctx context.Context) error
+	// Values are the metadata entries of components by which sidecars find it.
+	Values() map[string]string
+}
+
+// killable is a server that is a process.
+type killable interface {
+	server
+	Kill()
+}
+
+// program finds a program in PATH, or else the newest of those that the patterns name.
+// Without one, the test ends: it fails where everything has to be tested, and is
+// skipped elsewhere.
+func program(t testing.TB, name, debian string, patterns ...string) string {
+	t.Helper()
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	for _, pattern := range patterns {
+		if found, _ := filepath.Glob(filepath.Join(pattern, name)); len(found) > 0 {
+			slices.Sort(found)
+			return found[len(found)-1]
+		}
+	}
+	missing := fmt.Sprintf("no %s is installed: apt-get install %s", name, debian)
+	if os.Getenv("CI") != "" || os.Getenv(pairVariable) != "" {
+		t.Fatal(missing)
+	}
+	t.Skip(missing)
+	return ""
+}
+
+// redisServer is a Redis as a server. Its address is given to sidecars otherwise.
+type redisServer struct{ stack.Redis }
+
+func (redisServer) Values() map[string]string { return nil }
+
+// Kill implements killable, if the Redis is a process.
+func (r redisServer) Kill() {
+	if process, ok := r.Redis.(*stack.RedisServer); ok {
+		process.Kill()
+	}
+}
+
+func newRedis(t testing.TB, output *stack.Output, embedded bool) stack.Redis {
+	t.Helper()
+	_, err := exec.LookPath("redis-server")
+	if err != nil && (os.Getenv("CI") != "" || os.Getenv(pairVariable) != "") {
+		t.Fatal("no redis-server is installed: apt-get install redis-server")
+	}
+	if err != nil || embedded {
+		return stack.NewEmbeddedRedis()
+	}
+	server, err := stack.NewRedisServer(t.TempDir(), output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server
+}
