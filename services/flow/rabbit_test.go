@@ -32,7 +32,8 @@ const countInterval = 200 * time.Millisecond
 // newRabbit returns a server that is not started yet.
 func newRabbit(t testing.TB, output *stack.Output, suffix string) *rabbit {
 	t.Helper()
-	path := program(t, "rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin", "/usr/sbin")
+	// The one in PATH is a wrapper, which runs it as another user.
+	path := program(t, "rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin")
 	epmd := program(t, "epmd", "rabbitmq-server")
 	dir := t.TempDir()
 	ports, release, err := stack.FreePorts(4)

@@ -27,19 +27,19 @@ type killable interface {
 	Kill()
 }
 
-// program finds a program in PATH, or else the newest of those that the patterns name.
+// program finds the newest of the programs that the patterns name, or else one in PATH.
 // Without one, the test ends: it fails where everything has to be tested, and is
 // skipped elsewhere.
 func program(t testing.TB, name, debian string, patterns ...string) string {
 	t.Helper()
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
 	for _, pattern := range patterns {
 		if found, _ := filepath.Glob(filepath.Join(pattern, name)); len(found) > 0 {
 			slices.Sort(found)
 			return found[len(found)-1]
 		}
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path
 	}
 	missing := fmt.Sprintf("no %s is installed: apt-get install %s", name, debian)
 	if os.Getenv("CI") != "" || os.Getenv(pairVariable) != "" {
