@@ -87,6 +87,26 @@ func TestExactWhenTheStoreIsDown(t *testing.T) {
 	s.exactly(map[string]int{"alice": 6})
 }
 
+// TestExactWhenTheBrokerIsDown holds that messages are answered meanwhile, and counted
+// when the broker is back.
+func TestExactWhenTheBrokerIsDown(t *testing.T) {
+	t.Parallel()
+	s := start(t, options{})
+	s.say("alice", "hello")
+	s.counted("alice", 1)
+	s.must(s.servers.broker.Stop(t.Context()))
+	for range 5 {
+		s.say("alice", "still there?")
+	}
+	got, err := s.send("GET", s.chat.URL+"/readyz", "")
+	if err != nil || got.status != 200 || !strings.Contains(got.body, `"degraded"`) ||
+		strings.Contains(got.body, `"pubsub":"ok"`) {
+		t.Errorf("/readyz answers %d %s, %v; want 200 that names pubsub", got.status, got.body, err)
+	}
+	s.must(s.servers.broker.Start(t.Context()))
+	s.exactly(map[string]int{"alice": 6})
+}
+
 func TestExactWhenPublishingIsDown(t *testing.T) {
 	t.Parallel()
 	s := start(t, options{})

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -182,30 +183,35 @@ func TestExactWhenAReplicaStops(t *testing.T) {
 	s.settled()
 }
 
-func TestExactWhenRedisFails(t *testing.T) {
+// TestExactWhenServersFail lets the store and the broker hang, or die, at the same time.
+func TestExactWhenServersFail(t *testing.T) {
 	t.Parallel()
-	for name, fail := range map[string]func(*system, *stack.RedisServer, func()){
-		"stopped": func(s *system, r *stack.RedisServer, while func()) {
-			s.must(r.Signal(syscall.SIGSTOP))
+	for name, fail := range map[string]func(*system, fallible, func()){
+		"stopped": func(s *system, f fallible, while func()) {
+			s.must(f.Signal(syscall.SIGSTOP))
 			while()
-			s.must(r.Signal(syscall.SIGCONT))
+			s.must(f.Signal(syscall.SIGCONT))
 		},
-		"killed": func(s *system, r *stack.RedisServer, while func()) {
-			r.Kill()
+		"killed": func(s *system, f fallible, while func()) {
+			f.Kill()
 			while()
-			s.must(r.Start(s.t.Context()))
+			s.must(f.Start(s.t.Context()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, options{replicas: 2})
-			server, ok := s.servers.redis.(*stack.RedisServer)
-			if !ok {
-				t.Skip("there is no redis-server")
-			}
 			l := s.underLoad("e")
 			l.published(500)
-			fail(s, server, func() { <-time.After(15 * time.Second) })
+			var failing sync.WaitGroup
+			over := time.After(15 * time.Second)
+			away, back := context.WithCancel(t.Context())
+			for _, server := range s.servers.distinct() {
+				failing.Go(func() { fail(s, s.fallible(server), func() { <-away.Done() }) })
+			}
+			<-over
+			back()
+			failing.Wait()
 			l.published(500)
 			l.exactlyWithin(redelivery + 2*grace)
 			if got, err := s.send("GET", s.analytics[0].URL+"/deadletters", ""); err != nil || got.body != `{"deadletters":[]}` {

@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -98,6 +99,22 @@ func (p *postgres) Start(ctx context.Context) error {
 		return fmt.Errorf("PostgreSQL does not answer: %w", err)
 	}
 	return nil
+}
+
+// Signal sends the signal to the children too, which are no part of the process group.
+func (p *postgres) Signal(signal syscall.Signal) error {
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.Pid(), p.Pid()))
+	if err != nil {
+		return err
+	}
+	for _, child := range strings.Fields(string(children)) {
+		pid, err := strconv.Atoi(child)
+		if err != nil {
+			return err
+		}
+		_ = syscall.Kill(pid, signal) // it may have ended meanwhile
+	}
+	return p.Process.Signal(signal)
 }
 
 func ended(p *stack.Process) bool {

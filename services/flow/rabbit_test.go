@@ -117,7 +117,7 @@ func (r *rabbit) ask(ctx context.Context, path string, answer any) error {
 
 // Values implements server.
 func (r *rabbit) Values() map[string]string {
-	return map[string]string{"pubsub.connectionString": fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d", r.port)}
+	return map[string]string{"connectionString": fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d", r.port)}
 }
 
 // waiting implements broker.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 
 	"daca/services/internal/stack"
@@ -21,10 +22,24 @@ type server interface {
 	Values() map[string]string
 }
 
-// killable is a server that is a process.
-type killable interface {
+// fallible is a server that a test can let fail.
+type fallible interface {
 	server
 	Kill()
+	Signal(signal syscall.Signal) error
+}
+
+// fallible returns the server. It skips the test where that is part of this process.
+func (s *system) fallible(of server) fallible {
+	s.t.Helper()
+	if found, ok := of.(fallible); ok {
+		return found
+	}
+	if on, ok := of.(interface{ process() *stack.RedisServer }); ok && on.process() != nil {
+		return redisProcess{redisServer{on.process()}, on.process()}
+	}
+	s.t.Skip("there is no redis-server")
+	return nil
 }
 
 // program finds the newest of the programs that the patterns name, or else one in PATH.
@@ -54,12 +69,23 @@ type redisServer struct{ stack.Redis }
 
 func (redisServer) Values() map[string]string { return nil }
 
-// Kill implements killable, if the Redis is a process.
-func (r redisServer) Kill() {
-	if process, ok := r.Redis.(*stack.RedisServer); ok {
-		process.Kill()
-	}
+// process is nil if the Redis is embedded.
+func (r redisServer) process() *stack.RedisServer {
+	process, _ := r.Redis.(*stack.RedisServer)
+	return process
 }
+
+// redisProcess is a Redis that can fail.
+type redisProcess struct {
+	redisServer
+	*stack.RedisServer
+}
+
+// Start implements server.
+func (r redisProcess) Start(ctx context.Context) error { return r.RedisServer.Start(ctx) }
+
+// Stop implements server.
+func (r redisProcess) Stop(ctx context.Context) error { return r.RedisServer.Stop(ctx) }
 
 func newRedis(t testing.TB, output *stack.Output, embedded bool) stack.Redis {
 	t.Helper()
