@@ -6,7 +6,7 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
+.PHONY: help run unit test conformance bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
         cluster cluster-down e2e tools push sbom version bin/cluster tilt tilt-up tilt-ci
 
 help: ## List the targets
@@ -29,6 +29,9 @@ test: prepare ## Run all tests but those on a cluster: units, charts, flows thro
 	@# The faults of daprd that the services walk around. The flags are those of its build.
 	CGO_ENABLED=0 $(GO) -C services/internal/stack/daprd test -tags stablecomponents -trimpath $(TESTFLAGS) ./...
 	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
+
+conformance: prepare ## Test all stores and brokers; CONFORMANCEFLAGS='-pairs=sqlite -tests=Hot' selects some
+	@$(GO) run ./services/flow/conformance $(CONFORMANCEFLAGS)
 
 bench: prepare ## Measure what exact counting and a message cost, as ratios; BENCHFLAGS=-rounds=1 tries it
 	@$(GO) build -o $(BIN)/bench ./services/flow/bench

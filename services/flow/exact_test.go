@@ -59,11 +59,9 @@ func TestExactWhenServiceAndSidecarAreKilled(t *testing.T) {
 
 func TestExactWhenTheStoreIsDown(t *testing.T) {
 	t.Parallel()
+	needsStoreServer(t)
 	s := start(t, options{})
 	store := s.servers.store
-	if store == nil {
-		notHere(t, "the state is in "+string(s.pair.store)+", and no server")
-	}
 	s.say("alice", "hello")
 	s.counted("alice", 1)
 

@@ -126,6 +126,7 @@ func TestExactWhenTheServiceHangs(t *testing.T) {
 
 func TestExactWhenTheSidecarIsKilled(t *testing.T) {
 	t.Parallel()
+	needsLastingState(t)
 	s := start(t, options{})
 	l := s.underLoad("e")
 	for range 2 {

@@ -19,17 +19,8 @@ func TestCopiesOfAKeyAgree(t *testing.T) {
 		}
 	}
 	s.exactly(map[string]int{"alice": 1})
-	published, err := s.servers.streams().client.XRange(t.Context(), "messages", "-", "+").Result()
-	s.must(err)
-	events := map[string]int{}
-	for _, entry := range published {
-		data, _ := entry.Values["data"].(string)
-		var event struct{ ID, Time string }
-		s.must(json.Unmarshal([]byte(data), &event))
-		events[event.ID+" "+event.Time]++
-	}
-	if len(published) != 4 || len(events) != 1 {
-		t.Errorf("%d copies were published, as %v; want 4 with one id and time", len(published), events)
+	if streams := s.servers.streams(); streams != nil {
+		s.oneEvent(streams, 4)
 	}
 	// 300 messages later, the event is sealed. A copy is still found.
 	s.publishAll(300, []string{"alice"})
@@ -41,5 +32,22 @@ func TestCopiesOfAKeyAgree(t *testing.T) {
 	s.settled()
 	if after, err := s.count("alice"); err != nil || after != got {
 		t.Errorf("after another copy the count is %v, %v; want %v", after, err, got)
+	}
+}
+
+// oneEvent holds that what was published are copies of one event.
+func (s *system) oneEvent(streams *streams, copies int) {
+	s.t.Helper()
+	published, err := streams.client.XRange(s.t.Context(), "messages", "-", "+").Result()
+	s.must(err)
+	events := map[string]int{}
+	for _, entry := range published {
+		data, _ := entry.Values["data"].(string)
+		var event struct{ ID, Time string }
+		s.must(json.Unmarshal([]byte(data), &event))
+		events[event.ID+" "+event.Time]++
+	}
+	if len(published) != copies || len(events) != 1 {
+		s.t.Errorf("%d copies were published, as %v; want %d with one id and time", len(published), events, copies)
 	}
 }

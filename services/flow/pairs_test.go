@@ -119,3 +119,35 @@ func notHere(t testing.TB, reason string) {
 	t.Helper()
 	t.Skip("not applicable: " + reason)
 }
+
+// needsStoreServer ends the test if the store of FLOW_PAIR is no server.
+func needsStoreServer(t testing.TB) {
+	t.Helper()
+	if p := chosenPair(t); p.store == inFile || p.store == inMemory {
+		notHere(t, "the state is in "+string(p.store)+", and in no server that could fail")
+	}
+}
+
+// needsLastingState ends the test if the state of FLOW_PAIR ends with its sidecar.
+func needsLastingState(t testing.TB) {
+	t.Helper()
+	if p := chosenPair(t); p.store == inMemory {
+		notHere(t, "the state is in "+string(p.store)+", and ends with it")
+	}
+}
+
+// needsStreams ends the test if the broker of FLOW_PAIR is not Redis.
+func needsStreams(t testing.TB) {
+	t.Helper()
+	if p := chosenPair(t); p.queue != onRedis {
+		notHere(t, string(p.queue)+" itself removes what is acknowledged")
+	}
+}
+
+// needsDefaultPair ends the test if FLOW_PAIR names another one.
+func needsDefaultPair(t testing.TB) {
+	t.Helper()
+	if p := chosenPair(t); p.name != defaultPair {
+		notHere(t, "it is only about the embedded Redis")
+	}
+}

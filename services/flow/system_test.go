@@ -58,6 +58,9 @@ func start(t testing.TB, o options) *system {
 	if o.pair != "" {
 		s.pair = pairNamed(t, o.pair)
 	}
+	if s.pair.store == inMemory && (o.replicas > 1 || o.chats > 1) {
+		notHere(t, "each sidecar has a state of its own, so that there is one replica")
+	}
 	suffix := fmt.Sprintf("t%d", time.Now().UnixNano())
 	s.servers = newServers(t, s.pair, o, output, suffix)
 	values := map[string]string{}

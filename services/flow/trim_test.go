@@ -97,6 +97,7 @@ func TestTrimmingKeepsWhatAGroupNeeds(t *testing.T) {
 // are still there for the next.
 func TestExactWhileStreamsAreTrimmed(t *testing.T) {
 	t.Parallel()
+	needsStreams(t)
 	s := start(t, options{replicas: 2})
 	stopTrimming := trimAll(t, s.servers.streams().client, 2*time.Millisecond, "messages", "users", "deadletters")
 	var killing sync.WaitGroup

@@ -8,12 +8,13 @@ import (
 // TestWalkThrough does what the tutorials do, in their order.
 func TestWalkThrough(t *testing.T) {
 	t.Parallel()
-	t.Run("on redis-server", func(t *testing.T) {
+	t.Run("on servers", func(t *testing.T) {
 		t.Parallel()
 		walkThrough(start(t, options{}))
 	})
 	t.Run("on the embedded Redis", func(t *testing.T) {
 		t.Parallel()
+		needsDefaultPair(t)
 		walkThrough(start(t, options{embedded: true}))
 	})
 }
