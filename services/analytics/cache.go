@@ -11,14 +11,16 @@ import (
 // it again. It is never the truth: a document from it is written only if the store
 // still has the ETag that belongs to it. A cache is not for concurrent use.
 //
-// Dapr does not say which ETag a write leads to. Stores that number their versions,
-// as Redis does, take the next number. If such guesses turn out to be wrong, because
+// Dapr does not say which ETag a write leads to. Stores that number their versions
+// take the next number, and a cache for another one gives no documents. If such guesses turn out to be wrong, because
 // the store does something else or another replica writes the same documents, the
 // cache gives no documents for a while, which becomes longer each time.
 type cache struct {
 	documents *sized[cachedDocument]
 	segments  *sized[*idSet]                  // by name
 	merges    *simplelru.LRU[string, segment] // that are stored, by the first and the last that they replace
+
+	unnumbered bool // whether the store has used an ETag that is no number
 
 	resume time.Time     // when it gives documents again
 	rest   time.Duration // the last such while
@@ -64,10 +66,11 @@ func (c *cache) put(key string, d *document, over string) {
 	next := "1"
 	if over != "" {
 		version, err := strconv.ParseUint(over, 10, 63)
-		if err != nil {
-			return // this store does not number its versions
-		}
+		c.unnumbered = err != nil
 		next = strconv.FormatUint(version+1, 10)
+	}
+	if c.unnumbered {
+		return
 	}
 	c.documents.add(key, cachedDocument{doc: d, etag: next, written: time.Now()})
 }

@@ -30,7 +30,7 @@ func newDaprClient(cfg config) (*daprClient, error) {
 }
 
 // Risks returns an error if the sidecar is set so that events could get lost, or
-// stay where they are. It returns nil if the sidecar cannot be asked; Ping reports
+// stay where they are, or if its state store cannot do all that it is asked for. It returns nil if the sidecar cannot be asked; Ping reports
 // that.
 func (c *daprClient) Risks(ctx context.Context) error {
 	meta, err := c.Dapr.GrpcClient().GetMetadata(ctx, &runtimev1.GetMetadataRequest{})
@@ -51,6 +51,11 @@ func (c *daprClient) Risks(ctx context.Context) error {
 	if slices.Contains(meta.GetEnabledFeatures(), "HotReload") {
 		risks = append(risks, "deliveries can stop for good after a change of a resource: "+
 			"switch HotReload off in the Configuration of the sidecar")
+	}
+	for _, component := range meta.GetRegisteredComponents() {
+		if component.GetName() == contract.StateStore && !slices.Contains(component.GetCapabilities(), sidecar.TTL) {
+			risks = append(risks, "the state store grows for ever: it cannot forget the ids of old events")
+		}
 	}
 	if len(risks) == 0 {
 		return nil

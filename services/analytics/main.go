@@ -43,5 +43,5 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 			return cmp.Or(arriving.Risk(), dapr.Risks(ctx))
 		}},
 	}, logger, metrics)
-	return api.Run(ctx)
+	return dapr.WithETags(ctx, contract.StateStore, api.Run)
 }

@@ -76,5 +76,5 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 		{Name: contract.AnalyticsApp, Optional: true, Known: true, Probe: answers.countOutcome.Probe},
 		{Name: "model", Optional: true, Known: true, Probe: answers.modelOutcome.Probe},
 	}, logger, metrics)
-	return api.Run(ctx)
+	return dapr.WithETags(ctx, contract.StateStore, api.Run)
 }
