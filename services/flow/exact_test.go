@@ -21,13 +21,13 @@ func fiftyUsers() []string {
 
 func TestExactOverManyUsersAndTwoReplicas(t *testing.T) {
 	t.Parallel()
-	s := start(t, options{replicas: 2})
+	s := start(t, options{replicas: replicas(t, 2)})
 	s.exactly(s.publishAll(2000, fiftyUsers()))
 }
 
 func TestExactForAHotUserAndTwoReplicas(t *testing.T) {
 	t.Parallel()
-	s := start(t, options{replicas: 2})
+	s := start(t, options{replicas: replicas(t, 2)})
 	s.expect("POST", s.analytics[0].URL+"/analytics/hot/initialize", `{"message_count":1000}`, 200,
 		`{"status":"success","user_id":"hot","message_count":1000}`)
 	s.exactly(map[string]int{"hot": 1000 + s.publishAll(2000, []string{"hot"})["hot"]})
@@ -35,7 +35,7 @@ func TestExactForAHotUserAndTwoReplicas(t *testing.T) {
 
 func TestExactWhenTheServiceFails(t *testing.T) {
 	t.Parallel()
-	s := start(t, options{replicas: 2, before: failing})
+	s := start(t, options{replicas: replicas(t, 2), before: failing})
 	s.exactly(s.publishAll(400, []string{"hot", "a", "b"}))
 }
 

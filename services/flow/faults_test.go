@@ -201,14 +201,15 @@ func TestExactWhenServersFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, options{replicas: 2})
+			s := start(t, options{replicas: replicas(t, 2)})
 			l := s.underLoad("e")
 			l.published(500)
 			var failing sync.WaitGroup
 			over := time.After(15 * time.Second)
 			away, back := context.WithCancel(t.Context())
 			for _, server := range s.servers.distinct() {
-				failing.Go(func() { fail(s, s.fallible(server), func() { <-away.Done() }) })
+				f := s.fallible(server)
+				failing.Go(func() { fail(s, f, func() { <-away.Done() }) })
 			}
 			<-over
 			back()

@@ -120,6 +120,15 @@ func notHere(t testing.TB, reason string) {
 	t.Skip("not applicable: " + reason)
 }
 
+// replicas returns how many there may be of a service, up to n.
+func replicas(t testing.TB, n int) int {
+	t.Helper()
+	if chosenPair(t).store == inMemory {
+		return 1 // each sidecar has a state of its own
+	}
+	return n
+}
+
 // needsStoreServer ends the test if the store of FLOW_PAIR is no server.
 func needsStoreServer(t testing.TB) {
 	t.Helper()
