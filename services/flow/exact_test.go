@@ -60,7 +60,7 @@ func TestExactWhenServiceAndSidecarAreKilled(t *testing.T) {
 func TestExactWhenTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	needsStoreServer(t)
-	s := start(t, options{})
+	s := start(t, options{failing: true})
 	store := s.servers.store
 	s.say("alice", "hello")
 	s.counted("alice", 1)
@@ -89,7 +89,7 @@ func TestExactWhenTheStoreIsDown(t *testing.T) {
 // when the broker is back.
 func TestExactWhenTheBrokerIsDown(t *testing.T) {
 	t.Parallel()
-	s := start(t, options{})
+	s := start(t, options{failing: true})
 	s.say("alice", "hello")
 	s.counted("alice", 1)
 	s.must(s.servers.broker.Stop(t.Context()))

@@ -201,7 +201,7 @@ func TestExactWhenServersFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := start(t, options{replicas: replicas(t, 2)})
+			s := start(t, options{failing: true, replicas: replicas(t, 2)})
 			l := s.underLoad("e")
 			l.published(500)
 			var failing sync.WaitGroup

@@ -12,7 +12,10 @@ import (
 )
 
 // programs are what all tests run. They are built once.
-var programs struct{ root, daprd, bin string }
+var programs struct {
+	root, daprd, bin string
+	rabbit           sharedRabbit
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -46,5 +49,6 @@ func buildAndRun(m *testing.M) (code int, err error) {
 	if err := repository.BuildServices(ctx, programs.root, programs.bin, "BUILDFLAGS="+raceFlag); err != nil {
 		return 0, err
 	}
+	defer programs.rabbit.stop()
 	return m.Run(), nil
 }

@@ -93,7 +93,13 @@ func newServers(t testing.TB, p pair, o options, output *stack.Output, suffix st
 	case onRedis:
 		all.broker = newStreams(all.redis)
 	case onRabbit:
-		all.broker = newRabbit(t, output, suffix)
+		if o.failing {
+			own := newRabbit(t, t.TempDir(), output, suffix)
+			t.Cleanup(own.names.Kill)
+			all.broker = own
+		} else {
+			all.broker = virtualHost{programs.rabbit.forTest(t, suffix)}
+		}
 	}
 	return all
 }

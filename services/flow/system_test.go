@@ -25,6 +25,7 @@ type options struct {
 	replicas     int       // of analytics; 0 is 1
 	chats        int       // replicas of chat; 0 is 1
 	pair         string    // empty is that of FLOW_PAIR
+	failing      bool      // the test lets store or broker fail, and needs its own
 	embedded     bool      // use the embedded Redis even if redis-server is installed
 	before       transform // between each sidecar of analytics and the service
 	env          []string  // of every process, sidecars included

@@ -16,6 +16,7 @@ func TestUserIDs(t *testing.T) {
 	s := start(t, options{})
 	for i, id := range []string{
 		"a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", "a b+c", "%_deadletters", "messages", strings.Repeat("é", 256),
+		longestID(),
 	} {
 		path := "/analytics/" + url.PathEscape(id)
 		s.expect("POST", s.analytics[0].URL+path+"/initialize", fmt.Sprintf(`{"message_count":%d}`, 10*i+2), 200,
@@ -25,6 +26,15 @@ func TestUserIDs(t *testing.T) {
 		}
 		s.counted(id, 10*i+3)
 	}
+}
+
+// longestID is an id whose escaping is as long as one can be, and hard to compress.
+func longestID() string {
+	id := make([]rune, 256)
+	for i := range id {
+		id[i] = rune(0x20000 + i*7919%0xa6df)
+	}
+	return string(id)
 }
 
 func quote(s string) string {

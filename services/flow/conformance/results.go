@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -52,8 +53,9 @@ func test(ctx context.Context, dir, program, pair string, tests []promise, stdou
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "FLOW_PAIR="+pair)
 	cmd.Stderr = stdout
-	// The tests stop what they have started when they are interrupted.
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	// What the tests have started ends with them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	events, err := cmd.StdoutPipe()
 	if err != nil {
 		return column{}, err
