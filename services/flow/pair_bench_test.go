@@ -23,22 +23,9 @@ func BenchmarkPair(b *testing.B) {
 		s.analytics[0].App.Kill()
 		s.analytics[0].Sidecar.Kill()
 		s.publishBulk(events)
-		before := s.accepted() // 0: a new process
 		s.must(s.analytics[0].Start(b.Context()))
-		began, ended := time.Time{}, time.Time{}
-		s.eventually(func() bool {
-			for n := s.accepted() - before; n < events; n = s.accepted() - before {
-				if began.IsZero() && n >= events/10 {
-					began = time.Now()
-				}
-				if n >= events*9/10 {
-					ended = time.Now()
-					return true
-				}
-			}
-			ended = time.Now()
-			return true
-		}, func() string { return "not all events are counted" })
+		began := s.acceptedAtLeast(events / 10)
+		ended := s.acceptedAtLeast(events * 9 / 10)
 		b.ReportMetric(events*8/10/ended.Sub(began).Seconds(), "events/s")
 	}
 	var latencies []time.Duration
@@ -55,6 +42,13 @@ func BenchmarkPair(b *testing.B) {
 	}
 	slices.Sort(latencies)
 	b.ReportMetric(float64(latencies[lone/2].Microseconds())/1000, "ms/lone-event")
+}
+
+// acceptedAtLeast returns when the first replica, since its start, has counted n events.
+func (s *system) acceptedAtLeast(n int) time.Time {
+	s.t.Helper()
+	s.eventually(func() bool { return s.accepted() >= n }, func() string { return "too few events are counted" })
+	return time.Now()
 }
 
 // publishBulk publishes events of 50 users, many at a time.
