@@ -101,6 +101,17 @@ func (p *postgres) Start(ctx context.Context) error {
 	return nil
 }
 
+// Stop stops the server while clients are connected; SIGTERM alone would wait for them.
+func (p *postgres) Stop(ctx context.Context) error {
+	if ended(p.Process) {
+		return nil
+	}
+	if err := p.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return p.Process.Stop(ctx)
+}
+
 // Signal sends the signal to the children too, which are no part of the process group.
 func (p *postgres) Signal(signal syscall.Signal) error {
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.Pid(), p.Pid()))
