@@ -100,10 +100,10 @@ func (s *system) settled() {
 
 // pending waits until at least n events on the topic messages are not acknowledged,
 // because they are being delivered or were read ahead; or as many as the broker hands
-// out, if that is less.
+// out to one sidecar, if that is less.
 func (s *system) pending(n int64) {
 	s.t.Helper()
-	n = min(n, s.servers.broker.ahead()*int64(len(s.analytics)))
+	n = min(n, s.servers.broker.ahead())
 	var taken int64
 	var err error
 	s.eventually(func() bool {

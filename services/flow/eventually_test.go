@@ -22,10 +22,12 @@ func within(timeout time.Duration, ok func() bool) bool {
 	return true
 }
 
-// eventually fails the test unless ok returns true in time.
+// eventually fails the test unless ok returns true in time. It returns when the test has
+// ended meanwhile.
 func (s *system) eventually(ok func() bool, problem func() string) {
 	s.t.Helper()
-	if !within(settleTimeout, ok) {
+	ended := func() bool { return s.t.Context().Err() != nil }
+	if !within(settleTimeout, func() bool { return ended() || ok() }) && !ended() {
 		s.t.Fatalf("after %s: %s", settleTimeout, problem())
 	}
 }

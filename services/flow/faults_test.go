@@ -44,11 +44,14 @@ type load struct {
 // underLoad publishes events in the background.
 func (s *system) underLoad(prefix string) *load {
 	l := &load{s: s, prefix: prefix, stop: make(chan struct{}), distinct: map[string]int{}}
+	s.t.Cleanup(l.done.Wait)
 	for worker := range 4 {
 		l.done.Go(func() {
 			for i := 0; ; i++ {
 				select {
 				case <-l.stop:
+					return
+				case <-s.t.Context().Done(): // it has failed
 					return
 				default:
 				}

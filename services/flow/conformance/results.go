@@ -91,8 +91,12 @@ func (c *column) read(events io.Reader, stdout io.Writer) error {
 	for {
 		line, err := lines.ReadBytes('\n')
 		var e event
-		if len(line) > 0 && json.Unmarshal(line, &e) == nil && e.Test != "" {
+		switch {
+		case len(line) == 0 || json.Unmarshal(line, &e) != nil:
+		case e.Test != "":
 			c.take(e, printed, stdout)
+		case e.Output != "" && e.Output != "PASS\n" && e.Output != "FAIL\n": // such as a panic
+			_, _ = io.WriteString(stdout, e.Output)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
