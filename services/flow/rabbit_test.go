@@ -130,6 +130,7 @@ func newRabbit(t testing.TB, dir string, output *stack.Output, suffix string) *r
 			"RABBITMQ_MNESIA_BASE=" + filepath.Join(dir, "data"), "RABBITMQ_LOG_BASE=" + filepath.Join(dir, "log"),
 			"RABBITMQ_CONFIG_FILE=" + settings, "RABBITMQ_CONF_ENV_FILE=" + os.DevNull,
 			"RABBITMQ_ENABLED_PLUGINS_FILE=" + plugins,
+			"NOTIFY_SOCKET=" + os.DevNull, // makes it this process itself, which dies with the test
 			// Waiting cores would spin, and keep others from working.
 			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=+sbwt none +sbwtdcpu none +sbwtdio none +S 2:2",
 		},
