@@ -92,13 +92,15 @@ func TestEachWorkloadIsRenderedOnce(t *testing.T) {
 }
 
 // A sidecar ends when it cannot reach Redis, so the pods wait for it first.
-func TestPodsWaitForRedis(t *testing.T) {
+func TestPodsWaitForWhatTheirSidecarsNeed(t *testing.T) {
 	t.Parallel()
 	for values, want := range map[string][]string{
-		"":                             {"check", "tcp://daca-redis:6379"},
-		externalRedis:                  {"check", "tcp://redis.example.com:6380"},
-		"redis: {waitFor: false}":      nil,
-		file(t, "../tilt/values.yaml"): nil,
+		"":                        {"check", "tcp://daca-redis:6379"},
+		externalRedis:             {"check", "tcp://redis.example.com:6380"},
+		"redis: {waitFor: false}": nil,
+		file(t, "daca/values-postgres-rabbitmq.yaml"): {"check", "tcp://postgresql:5432", "tcp://rabbitmq:5672"},
+		"dapr: {waitFor: ['a:1']}":                    {"check", "tcp://daca-redis:6379", "tcp://a:1"},
+		file(t, "../tilt/values.yaml"):                nil,
 	} {
 		r := render(t, "daca", values)
 		for name, pod := range map[string]appsv1.StatefulSetSpec{

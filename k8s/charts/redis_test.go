@@ -170,6 +170,37 @@ func TestTrimmingOfTheStreams(t *testing.T) {
 	})
 }
 
+// TestRedisIsThereForWhoUsesIt holds that nothing of Redis is installed where store and
+// broker are others, and that only the streams of a broker are trimmed.
+func TestRedisIsThereForWhoUsesIt(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name, values     string
+		server, trimming bool
+	}{
+		{"both", "", true, true},
+		{"only the store", otherBroker, true, false},
+		{"only the broker", otherStore, true, true},
+		{"neither", file(t, "daca/values-postgres-rabbitmq.yaml"), false, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			r := render(t, "daca", tc.values)
+			for _, kind := range []string{"StatefulSet", "Service", "Secret"} {
+				if r.has(kind, "daca-redis") != tc.server {
+					t.Errorf("there is a %s of Redis: %t", kind, !tc.server)
+				}
+			}
+			if r.has("CronJob", "daca-redis-trim") != tc.trimming {
+				t.Errorf("streams are trimmed: %t", !tc.trimming)
+			}
+			if strings.Contains(r.notes, "Redis") && !tc.server {
+				t.Errorf("the notes speak of Redis:\n%s", r.notes)
+			}
+		})
+	}
+}
+
 func TestComponentsReachRedis(t *testing.T) {
 	t.Parallel()
 	type item struct {

@@ -94,6 +94,12 @@ redis:
   auth: {existingSecret: mine, existingSecretKey: pw}
 `
 
+// Components that need no metadata.
+const (
+	otherBroker = "dapr: {pubsub: {type: pubsub.in-memory}}"
+	otherStore  = "dapr: {statestore: {type: state.in-memory}}"
+)
+
 const (
 	chatWithoutVolume = "model: {baseURL: 'http://ollama:11434/v1', name: llama3.2}\n" +
 		"spool: {persistence: {enabled: false}}"
@@ -118,6 +124,9 @@ func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 		"the suite in production":                   {"daca", file(t, "daca/values-production.yaml")},
 		"the suite with another Redis":              {"daca", externalRedis},
 		"the suite with a Redis without a password": {"daca", redisWithoutLogin},
+		"the suite without Redis":                   {"daca", file(t, "daca/values-postgres-rabbitmq.yaml")},
+		"the suite with another broker":             {"daca", otherBroker},
+		"the suite with another store":              {"daca", otherStore},
 		"the suite without volumes":                 {"daca", withoutPersistence},
 		"the suite with an OpenAI key":              {"daca", "chat: {model: {apiKey: sk-1}}"},
 		"the suite without access control":          {"daca", "dapr: {accessControl: {enabled: false}}"},

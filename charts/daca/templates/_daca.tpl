@@ -53,6 +53,21 @@ A name that the chart of a service uses: (dict "root" $ "chart" "chat" "what"
 {{ include (printf "service.%s" .what) (dict "Values" (index .root.Values .chart) "Chart" (dict "Name" .chart) "Release" .root.Release) }}
 {{- end }}
 
+{{- /* Prints "yes" if the state store or the broker is Redis, and nothing otherwise. */ -}}
+{{- define "daca.redis.used" -}}
+{{- if not (and .Values.dapr.statestore.type .Values.dapr.pubsub.type) }}yes{{ end }}
+{{- end }}
+
+{{- /* Prints "yes" if the chart installs a Redis, and nothing otherwise. */ -}}
+{{- define "daca.redis.installed" -}}
+{{- if .Values.redis.enabled }}{{ include "daca.redis.used" . }}{{ end }}
+{{- end }}
+
+{{- /* The component that delivers a topic: (dict "root" $ "topic" "messages"). */ -}}
+{{- define "daca.receiver" -}}
+pubsub{{ if .root.Values.dapr.pubsub.perTopic.enabled }}-{{ .topic }}{{ end }}
+{{- end }}
+
 {{- define "daca.redis.host" -}}
 {{- if .Values.redis.enabled -}}
 {{ include "daca.redis.name" . }}:6379

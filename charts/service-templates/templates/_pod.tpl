@@ -38,7 +38,7 @@ spec:
     - name: wait
       image: {{ include "service.image" . | quote }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
-      args: [check, "tcp://{{ .suite.waitFor }}"]
+      args: [check{{ range .suite.waitFor }}, "tcp://{{ . }}"{{ end }}]
       securityContext:
         {{- toYaml .Values.securityContext | nindent 8 }}
       resources:

@@ -7,7 +7,7 @@ on:
 
   resources  checksum of the Dapr resources: a change of them replaces the pods,
              whose sidecars do not read them again
-  waitFor    address (host:port) without which the sidecar cannot start, or nothing
+  waitFor    addresses (host:port) without which the sidecar cannot start
 */ -}}
 {{- define "service.workload" -}}
 {{- if not (regexMatch "(^|/)daca/charts/" .Template.BasePath) -}}
