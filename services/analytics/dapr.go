@@ -30,9 +30,9 @@ func newDaprClient(cfg config) (*daprClient, error) {
 	return &daprClient{s}, nil
 }
 
-// Risks returns an error if the sidecar is set so that events could get lost, or
-// stay where they are, or if its state store cannot do all that it is asked for. It returns nil if the sidecar cannot be asked; Ping reports
-// that.
+// Risks returns an error if the sidecar is set so that events could get lost, or stay
+// where they are, or if its state store cannot do all that it is asked for. It returns
+// nil if the sidecar cannot be asked; Ping reports that.
 func (c *daprClient) Risks(ctx context.Context) error {
 	meta, err := c.Dapr.GrpcClient().GetMetadata(ctx, &runtimev1.GetMetadataRequest{})
 	if err != nil {
