@@ -236,6 +236,11 @@ func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*
 	}
 	c.metrics.calls.WithLabelValues("get").Inc()
 	read, err := c.store.Get(ctx, keys...)
+	for i := range read {
+		if err == nil && len(keys) > 1 && len(read[i].value) == 0 {
+			err = c.readAgain(ctx, keys[i], &read[i])
+		}
+	}
 	if err != nil {
 		for _, w := range works {
 			if w.doc != nil && len(w.doc.sealed) > 0 {
@@ -255,6 +260,17 @@ func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*
 		c.cache.segments.add(name, ids)
 	}
 	return found, nil
+}
+
+// readAgain reads a segment alone that was not found among others: only then is it lost.
+// A document need not be read again, because it cannot be created if it exists.
+func (c *counter) readAgain(ctx context.Context, key string, into *stored) error {
+	c.metrics.calls.WithLabelValues("get").Inc()
+	found, err := c.store.Get(ctx, key)
+	if err == nil {
+		*into = found[0]
+	}
+	return err
 }
 
 // wanted returns the segments that are needed to apply the changes.

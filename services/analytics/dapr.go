@@ -9,7 +9,6 @@ import (
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/dapr/go-sdk/client"
-	"golang.org/x/sync/errgroup"
 
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
@@ -67,61 +66,35 @@ func (c *daprClient) Risks(ctx context.Context) error {
 // maxKeys limits the keys of one call: some documents are large.
 const maxKeys = 256
 
-// maxLone limits how many keys are read at a time, each in a call of its own.
-const maxLone = 16
-
-// Get implements store. What the sidecar does not find among many keys, it is asked for
-// alone: some components of Dapr 1.18 take a connection that breaks during such a read
-// for the end of the answer, and the keys that are left for missing ones.
+// Get implements store. Some components of Dapr 1.18 take a connection that breaks while
+// they read many keys for the end of the answer, and the keys that are left for missing
+// ones. One key has a call of its own, which fails then.
 func (c *daprClient) Get(ctx context.Context, keys ...string) ([]stored, error) {
-	found := make([]stored, len(keys))
-	if len(keys) > 1 {
-		if err := c.getMany(ctx, keys, found); err != nil {
-			return nil, err
+	if len(keys) == 1 {
+		item, err := c.Dapr.GetState(ctx, contract.StateStore, keys[0], nil)
+		if err != nil {
+			return nil, fmt.Errorf("reading key %q of state store %q: %w", keys[0], contract.StateStore, err)
 		}
+		return []stored{{item.Value, item.Etag}}, nil
 	}
-	var reading errgroup.Group
-	reading.SetLimit(maxLone)
-	for i, key := range keys {
-		if found[i].etag != "" || len(found[i].value) > 0 {
-			continue
-		}
-		reading.Go(func() error {
-			item, err := c.Dapr.GetState(ctx, contract.StateStore, key, nil)
-			if err != nil {
-				return fmt.Errorf("reading key %q of state store %q: %w", key, contract.StateStore, err)
-			}
-			found[i] = stored{item.Value, item.Etag}
-			return nil
-		})
-	}
-	if err := reading.Wait(); err != nil {
-		return nil, err
-	}
-	return found, nil
-}
-
-// getMany sets what is found under the keys.
-func (c *daprClient) getMany(ctx context.Context, keys []string, found []stored) error {
-	done := 0
+	found := make([]stored, 0, len(keys))
 	for part := range slices.Chunk(keys, maxKeys) {
 		items, err := c.Dapr.GetBulkState(ctx, contract.StateStore, part, nil, int32(len(part)))
 		if err != nil {
-			return fmt.Errorf("reading %s of state store %q: %w", names(part), contract.StateStore, err)
+			return nil, fmt.Errorf("reading %s of state store %q: %w", names(part), contract.StateStore, err)
 		}
 		byKey := make(map[string]stored, len(items))
 		for _, item := range items {
 			if item.Error != "" {
-				return fmt.Errorf("reading key %q of state store %q: %s", item.Key, contract.StateStore, item.Error)
+				return nil, fmt.Errorf("reading key %q of state store %q: %s", item.Key, contract.StateStore, item.Error)
 			}
 			byKey[item.Key] = stored{item.Value, item.Etag}
 		}
-		for i, key := range part {
-			found[done+i] = byKey[key]
+		for _, key := range part {
+			found = append(found, byKey[key])
 		}
-		done += len(part)
 	}
-	return nil
+	return found, nil
 }
 
 // Put implements store.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,6 +227,42 @@ func TestWrongGuessesAreFound(t *testing.T) {
 		}
 		mustCount(t, c, "alice", 400)
 	}
+}
+
+// forgetfulStore calls keys missing that it has, in every second read of several keys.
+type forgetfulStore struct {
+	*memoryStore
+	reads atomic.Int32
+}
+
+func (s *forgetfulStore) Get(ctx context.Context, keys ...string) ([]stored, error) {
+	found, err := s.memoryStore.Get(ctx, keys...)
+	if len(keys) > 1 && s.reads.Add(1)%2 == 1 {
+		clear(found[1:])
+	}
+	return found, err
+}
+
+// TestKeysThatOnlySeemMissing holds that an event is neither lost nor counted twice when
+// a store that fails calls documents and segments missing.
+func TestKeysThatOnlySeemMissing(t *testing.T) {
+	t.Parallel()
+	s := &forgetfulStore{memoryStore: newMemoryStore()}
+	const events = 5 * recentLimit
+	for _, copies := range []bool{false, true} {
+		for n := 0; n < events; n += 2 {
+			changes := []*change{sent(fmt.Sprint(n), n), sent(fmt.Sprint(n+1), n+1), sent(fmt.Sprint("b", n), n)}
+			changes[2].user = "bob"
+			applyAll(t, testCounter(s), changes...)
+			for i, ch := range changes {
+				if ch.verdict != duplicate && (copies || ch.verdict != accepted) {
+					t.Fatalf("change %d of %d, copies %t: %v", i, n, copies, ch.verdict)
+				}
+			}
+		}
+	}
+	mustCount(t, testCounter(s), "alice", events)
+	mustCount(t, testCounter(s), "bob", events/2)
 }
 
 // oddStore has ETags that go up by another step than 1, or are no numbers.

@@ -8,7 +8,9 @@ import (
 // store keeps values under keys, see daprClient. Counts and dead letters are
 // documents in it, each changed by compare-and-swap.
 type store interface {
-	// Get returns what is stored under the keys, in their order.
+	// Get returns what is stored under the keys, in their order. One key alone is never
+	// missing if it exists. One of several may be, while the store fails: to create it
+	// fails then.
 	Get(ctx context.Context, keys ...string) ([]stored, error)
 	// Put writes each value if its key still has the ETag or, if that is empty, if the
 	// key does not exist. It is not one transaction: after an error, each value may

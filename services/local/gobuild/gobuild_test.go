@@ -16,7 +16,10 @@ func TestRun(t *testing.T) {
 	}
 	said, err := run("echo 'go: downloading example.com/a v1.0.0'; echo example.com/a; echo example.com/b")
 	want := []string{
-		"building it", "building it: 1 modules fetched", "building it: 1 packages compiled", "building it: 2 packages compiled",
+		"building it",
+		"building it: 1 modules fetched",
+		"building it: 1 packages compiled",
+		"building it: 2 packages compiled",
 	}
 	if err != nil || !slices.Equal(said, want) {
 		t.Errorf("it said %q, %v; want %q", said, err, want)
