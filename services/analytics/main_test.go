@@ -4,15 +4,15 @@ import (
 	"strings"
 	"testing"
 
-	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
+	"daca/services/internal/sidecar/sidecartest"
 )
 
 // TestRefusesAStoreWithoutETags holds that the service does not count on a store on which
 // two replicas could overwrite each other's counts.
 func TestRefusesAStoreWithoutETags(t *testing.T) {
 	t.Parallel()
-	sidecar := apitest.Sidecar(t, contract.StateStore, "TTL", "TRANSACTIONAL")
+	sidecar := sidecartest.Start(t, contract.StateStore, "TTL", "TRANSACTIONAL")
 	err := run(t.Context(), []string{"HOST=127.0.0.1", "PORT=0", "DAPR_GRPC_PORT=" + sidecar}, t.Output())
 	if err == nil || !strings.Contains(err.Error(), `state store "statestore" has no ETags`) {
 		t.Errorf("run = %v; want an error that names the store", err)
@@ -26,7 +26,7 @@ func TestNamesAStoreThatForgetsNothing(t *testing.T) {
 		capabilities []string
 		want         bool
 	}{{[]string{"ETAG"}, true}, {[]string{"ETAG", "TTL"}, false}} {
-		cfg, err := parseConfig([]string{"DAPR_GRPC_PORT=" + apitest.Sidecar(t, contract.StateStore, tc.capabilities...)})
+		cfg, err := parseConfig([]string{"DAPR_GRPC_PORT=" + sidecartest.Start(t, contract.StateStore, tc.capabilities...)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
+	"daca/services/internal/sidecar/sidecartest"
 )
 
 // TestRefusesAStoreWithoutETags holds that the service does not keep keys of messages
 // in a store in which two replicas could overwrite each other's.
 func TestRefusesAStoreWithoutETags(t *testing.T) {
 	t.Parallel()
-	sidecar := apitest.Sidecar(t, contract.StateStore, "TTL")
+	sidecar := sidecartest.Start(t, contract.StateStore, "TTL")
 	err := run(t.Context(), []string{
 		"HOST=127.0.0.1", "PORT=0", "OPENAI_API_KEY=k", "DAPR_GRPC_PORT=" + sidecar,
 		"SPOOL_PATH=" + filepath.Join(t.TempDir(), "spool.db"),

@@ -1,4 +1,5 @@
-package apitest
+// Package sidecartest has a sidecar for unit tests.
+package sidecartest
 
 import (
 	"context"
@@ -23,9 +24,9 @@ func (s metadataServer) GetMetadata(
 	return s.answer, nil
 }
 
-// Sidecar starts a sidecar that has one component, and can do nothing. It returns the
+// Start starts a sidecar that has one component, and can do nothing. It returns the
 // port of its gRPC API.
-func Sidecar(t testing.TB, component string, capabilities ...string) (port string) {
+func Start(t testing.TB, component string, capabilities ...string) (port string) {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
