@@ -21,7 +21,7 @@ const (
 // CheckURLs requests each URL until the answer is 200, and prints a line for it. Of
 // tcp://host:port it demands only that somebody accepts a connection. If a URL does
 // not answer in time, the error has its last answer. The services offer it as their
-// subcommand check, for `helm test` and for pods that wait for Redis: nothing else in
+// subcommand check, for `helm test` and for pods that wait for their store: nothing else in
 // their images can make a request.
 func CheckURLs(ctx context.Context, urls []string, stdout io.Writer) error {
 	return checkURLs(ctx, http.DefaultClient, urls, stdout)
