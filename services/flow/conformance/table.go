@@ -36,13 +36,13 @@ func report(w io.Writer, tests []promise, columns []column) error {
 	}
 	table.WriteString("| minutes |")
 	for _, c := range columns {
-		table.WriteString(fmt.Sprintf(" %.1f |", c.took.Round(time.Second).Minutes()))
+		_, _ = fmt.Fprintf(&table, " %.1f |", c.took.Round(time.Second).Minutes())
 	}
 	table.WriteString("\n")
 	for _, c := range columns {
 		for _, test := range slices.Sorted(maps.Keys(c.reasons)) {
 			if c.outcomes[test] == notApplicable {
-				table.WriteString(fmt.Sprintf("\n- %s on %s: %s", test, c.pair, c.reasons[test]))
+				_, _ = fmt.Fprintf(&table, "\n- %s on %s: %s", test, c.pair, c.reasons[test])
 			}
 		}
 	}
