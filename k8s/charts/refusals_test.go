@@ -14,7 +14,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	const key = "model: {existingSecret: key}\n"
 	const geminiWithURL = "model: {provider: gemini, apiKey: k, baseURL: 'http://a/v1'}"
 	const settings = "metadata: [{name: a, value: b}]"
-	const twoSources = "metadata: [{name: a, value: b, secretKeyRef: {name: s, key: k}}]"
+	const twoSources = "type: state.x, metadata: [{name: a, value: b, secretKeyRef: {name: s, key: k}}]"
 	const otherRedis = "redis: {enabled: false, host: 'redis:6379'}"
 	for name, tc := range map[string]struct{ chart, values, says string }{
 		"an unknown key":                   {"analytics", "replicas: 2", "'replicas'"},
@@ -48,7 +48,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"settings of an unnamed broker":    {"daca", "dapr: {pubsub: {" + settings + "}}", "give their type too"},
 		"Redis with parts by topic":        {"daca", "dapr: {pubsub: {perTopic: {enabled: true}}}", "give their type too"},
 		"a store for a broker":             {"daca", "dapr: {pubsub: {type: state.redis}}", "/dapr/pubsub/type"},
-		"a setting with two values":        {"daca", "dapr: {statestore: {type: state.x, " + twoSources + "}}", "/metadata/0"},
+		"a setting with two values":        {"daca", "dapr: {statestore: {" + twoSources + "}}", "/metadata/0"},
 		"a port to wait for alone":         {"daca", "dapr: {waitFor: ['5432']}", "/dapr/waitFor/0"},
 		"an access policy without effect":  {"daca", "chat: {dapr: {config: other}}", "is part of the Configuration daca"},
 		"an app id that chat does not ask": {"daca", "analytics: {dapr: {appId: counts}}", "chat asks the app analytics-"},
