@@ -118,7 +118,7 @@ func startAlone(
 	t.Helper()
 	parts, err := stack.New(stack.Options{
 		Daprd: programs.daprd, Bin: bin, Components: filepath.Join(programs.root, "components"),
-		Dir: t.TempDir(), Env: stack.BaseEnv(os.Environ()), LogLevel: "error",
+		Dir: t.TempDir(), RedisAddr: "127.0.0.1:9", Env: stack.BaseEnv(os.Environ()), LogLevel: "error",
 	})
 	if err != nil {
 		t.Fatal(err)
