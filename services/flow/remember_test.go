@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,19 +11,14 @@ import (
 	"time"
 
 	"daca/services/internal/stack"
+	"daca/services/internal/stack/stacktest"
 )
 
 // TestMakeRunRemembers holds that make run has kept everything when it starts again,
 // however it ended: counts, and events that nobody has counted yet.
 func TestMakeRunRemembers(t *testing.T) {
 	t.Parallel()
-	_, err := exec.LookPath("redis-server")
-	switch {
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatal("CI has to test with redis-server: ", err)
-	case err != nil:
-		t.Skip("no redis-server installed")
-	}
+	stacktest.NeedRedisServer(t)
 	env, ports := makeRunEnv(t)
 	env = append(env, "DACA_STORE=redis")
 	sent := 0

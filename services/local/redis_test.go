@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"daca/services/internal/stack"
+	"daca/services/internal/stack/stacktest"
 )
 
 // onOther are Dapr resources of which none is on Redis.
@@ -107,13 +107,7 @@ func TestLaunchWithoutRedis(t *testing.T) {
 
 func TestLaunchRedisServer(t *testing.T) {
 	t.Parallel()
-	_, err := exec.LookPath("redis-server")
-	switch {
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatal("CI has to test with redis-server: ", err)
-	case err != nil:
-		t.Skip("no redis-server installed")
-	}
+	stacktest.NeedRedisServer(t)
 	first := setup(t, "DACA_STORE=redis")
 	first.installed = true
 	stop := first.start(t)

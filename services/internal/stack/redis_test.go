@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"daca/services/internal/stack/stacktest"
 )
 
 // redisConn speaks to a Redis line by line.
@@ -51,24 +52,12 @@ func (c *redisConn) expect(lines ...string) {
 	}
 }
 
-// needRedisServer skips the test where no redis-server is installed, but never in CI.
-func needRedisServer(t *testing.T) {
-	t.Helper()
-	_, err := exec.LookPath("redis-server")
-	switch {
-	case err != nil && os.Getenv("CI") != "":
-		t.Fatal("CI has to test with redis-server: ", err)
-	case err != nil:
-		t.Skip("no redis-server installed")
-	}
-}
-
 func TestRedisKeepsDataOverARestart(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(t *testing.T) Redis{
 		"embedded": func(*testing.T) Redis { return NewEmbeddedRedis() },
 		"redis-server": func(t *testing.T) Redis {
-			needRedisServer(t)
+			stacktest.NeedRedisServer(t)
 			r, err := NewRedisServer(t.TempDir(), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -136,7 +125,7 @@ func TestNewRedisServerSaysWhatToInstall(t *testing.T) {
 
 func TestRedisServerHasItsDirectoryAlone(t *testing.T) {
 	t.Parallel()
-	needRedisServer(t)
+	stacktest.NeedRedisServer(t)
 	dir := t.TempDir()
 	first := startServer(t, dir)
 	second, err := NewRedisServer(dir, nil)
@@ -165,7 +154,7 @@ func TestRedisServerHasItsDirectoryAlone(t *testing.T) {
 
 func TestRedisServerStartsWithACutFile(t *testing.T) {
 	t.Parallel()
-	needRedisServer(t)
+	stacktest.NeedRedisServer(t)
 	dir := t.TempDir()
 	server := startServer(t, dir)
 	c := dialRedis(t, server.Addr())
@@ -208,7 +197,7 @@ func TestEmbeddedRedisAnswersWhatDaprAsks(t *testing.T) {
 
 func TestPing(t *testing.T) {
 	t.Parallel()
-	needRedisServer(t)
+	stacktest.NeedRedisServer(t)
 	redis, err := NewRedisServer(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)

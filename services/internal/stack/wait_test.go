@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"daca/services/internal/stack/stacktest"
 )
 
 // stranger is a server that is not part of any stack and answers 200 to all. It
@@ -78,7 +80,7 @@ func TestWaitReadyAcceptsNoAnswerOfAStranger(t *testing.T) {
 
 func TestAChildOfAProcessListensForIt(t *testing.T) {
 	t.Parallel()
-	needRedisServer(t)
+	stacktest.NeedRedisServer(t)
 	ports, release, err := FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
