@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -179,5 +180,18 @@ func TestDifferences(t *testing.T) {
 	got := differences("abc123", [][]figure{run(1), run(3)}, [][]figure{run(3), run(3)})
 	if !strings.Contains(got, "2.00 (1.00 to 3.00)") || !strings.Contains(got, "+50%") {
 		t.Errorf("the comparison is\n%s", got)
+	}
+}
+
+// TestOnlyNamesAPhase holds that a name with a typo is not taken for a bench of nothing,
+// and that both sides of a comparison measure the same phase.
+func TestOnlyNamesAPhase(t *testing.T) {
+	t.Parallel()
+	err := run(t.Context(), []string{"bench", "-only", "delivry"}, t.Output())
+	if err == nil || !strings.Contains(err.Error(), `no phase "delivry"`) {
+		t.Errorf("run = %v", err)
+	}
+	if args := (settings{only: "chat"}).half(); !slices.Contains(args, "-only=chat") {
+		t.Errorf("a comparison measures with %q", args)
 	}
 }

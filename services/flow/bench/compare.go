@@ -72,6 +72,7 @@ func (s settings) half() []string {
 	return []string{
 		fmt.Sprintf("-rounds=%d", (s.rounds+1)/2), fmt.Sprintf("-events=%d", s.events), fmt.Sprintf("-hot=%d", s.hot),
 		fmt.Sprintf("-deep=%d", s.deep), fmt.Sprintf("-load=%s", s.load/2), fmt.Sprintf("-requests=%d", s.requests),
+		"-only=" + s.only,
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -78,6 +79,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	if s.rounds < 1 || s.events < 1000 || flags.NArg() > 0 {
 		return errors.New("-rounds has to be 1 or more, -events 1000 or more, and there are no other arguments")
+	}
+	if s.only != "" && !slices.ContainsFunc(new(bench).phases(), func(p phase) bool { return p.name == s.only }) {
+		return fmt.Errorf("-only: there is no phase %q", s.only)
 	}
 	root, err := repository.Root(".")
 	if err != nil {
