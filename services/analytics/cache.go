@@ -12,9 +12,10 @@ import (
 // still has the ETag that belongs to it. A cache is not for concurrent use.
 //
 // Dapr does not say which ETag a write leads to. Stores that number their versions
-// take the next number, and a cache for another one gives no documents. If such guesses turn out to be wrong, because
-// the store does something else or another replica writes the same documents, the
-// cache gives no documents for a while, which becomes longer each time.
+// take the next number, and a cache for another one gives no documents. If such guesses
+// turn out to be wrong, because the store does something else or another replica writes
+// the same documents, the cache gives no documents for a while, which becomes longer each
+// time.
 type cache struct {
 	documents *sized[cachedDocument]
 	segments  *sized[*idSet]                  // by name

@@ -71,11 +71,11 @@ const maxKeys = 256
 // ones. One key has a call of its own, which fails then.
 func (c *daprClient) Get(ctx context.Context, keys ...string) ([]stored, error) {
 	if len(keys) == 1 {
-		item, err := c.Dapr.GetState(ctx, contract.StateStore, keys[0], nil)
+		value, etag, err := c.ReadState(ctx, keys[0])
 		if err != nil {
-			return nil, fmt.Errorf("reading key %q of state store %q: %w", keys[0], contract.StateStore, err)
+			return nil, err
 		}
-		return []stored{{item.Value, item.Etag}}, nil
+		return []stored{{value, etag}}, nil
 	}
 	found := make([]stored, 0, len(keys))
 	for part := range slices.Chunk(keys, maxKeys) {

@@ -114,12 +114,9 @@ func (c *daprClient) Create(ctx context.Context, key string, value []byte) error
 
 // Get implements firstWrites.
 func (c *daprClient) Get(ctx context.Context, key string) ([]byte, error) {
-	item, err := c.Dapr.GetState(ctx, contract.StateStore, key, nil)
-	if err != nil {
-		return nil, fmt.Errorf("reading key %q of state store %q: %w", key, contract.StateStore, err)
+	value, _, err := c.ReadState(ctx, key)
+	if len(value) == 0 {
+		return nil, err
 	}
-	if len(item.Value) == 0 {
-		return nil, nil
-	}
-	return item.Value, nil
+	return value, err
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/dapr/go-sdk/client"
 )
 
 // What a state store says of itself in the metadata of its sidecar.
@@ -18,20 +16,6 @@ const (
 
 // askInterval is how often a sidecar that does not answer is asked again.
 const askInterval = time.Second
-
-// Capabilities returns what the component says of itself; nil if the sidecar has no such
-// component.
-func (s *Sidecar) Capabilities(ctx context.Context, component string) ([]string, error) {
-	found, err := s.Dapr.GetMetadata(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("asking the Dapr sidecar at %s for its metadata: %w", s.target, err)
-	}
-	is := func(c *client.MetadataRegisteredComponents) bool { return c.Name == component }
-	if at := slices.IndexFunc(found.RegisteredComponents, is); at >= 0 {
-		return append([]string{}, found.RegisteredComponents[at].Capabilities...), nil
-	}
-	return nil, nil
-}
 
 // WithETags calls run, which has to return when its context ends. If the sidecar has the
 // state store, and that has no ETags, WithETags ends run and returns an error. It asks as
@@ -60,9 +44,10 @@ func (s *Sidecar) refuse(ctx context.Context, store string) error {
 	tick := time.NewTicker(askInterval)
 	defer tick.Stop()
 	for {
-		capabilities, err := s.Capabilities(ctx, store)
+		registered, err := s.registered(ctx)
+		capabilities, there := registered[store]
 		switch {
-		case err == nil && (capabilities == nil || slices.Contains(capabilities, ETags)):
+		case err == nil && (!there || slices.Contains(capabilities, ETags)):
 			return nil
 		case err == nil:
 			return fmt.Errorf("state store %q has no ETags: two writers could overwrite each other's counts; "+

@@ -83,20 +83,40 @@ func (s *Sidecar) Close() { s.Dapr.Close() }
 // Ping returns an error if the sidecar cannot be reached or lacks one of the
 // components that Dial was given.
 func (s *Sidecar) Ping(ctx context.Context) error {
-	found, err := s.Dapr.GetMetadata(ctx)
+	registered, err := s.registered(ctx)
 	if err != nil {
-		return fmt.Errorf("asking the Dapr sidecar at %s for its metadata: %w", s.target, err)
-	}
-	registered := map[string]bool{}
-	for _, component := range found.RegisteredComponents {
-		registered[component.Name] = true
+		return err
 	}
 	for _, name := range s.components {
-		if !registered[name] {
+		if _, ok := registered[name]; !ok {
 			return serve.Reason(fmt.Sprintf("the Dapr sidecar has no component %q", name))
 		}
 	}
 	return nil
+}
+
+// registered returns the components that the sidecar has, and what they say of
+// themselves.
+func (s *Sidecar) registered(ctx context.Context) (capabilities map[string][]string, err error) {
+	found, err := s.Dapr.GetMetadata(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("asking the Dapr sidecar at %s for its metadata: %w", s.target, err)
+	}
+	capabilities = map[string][]string{}
+	for _, component := range found.RegisteredComponents {
+		capabilities[component.Name] = component.Capabilities
+	}
+	return capabilities, nil
+}
+
+// ReadState returns what is stored under the key, and its ETag. Both are empty if there
+// is nothing.
+func (s *Sidecar) ReadState(ctx context.Context, key string) (value []byte, etag string, err error) {
+	item, err := s.Dapr.GetState(ctx, contract.StateStore, key, nil)
+	if err != nil {
+		return nil, "", fmt.Errorf("reading key %q of state store %q: %w", key, contract.StateStore, err)
+	}
+	return item.Value, item.Etag, nil
 }
 
 // Publish sends an encoded CloudEvent to the topic.
