@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 var (
@@ -193,13 +194,13 @@ func (c *counter) readDocuments(ctx context.Context, works []*work) error {
 }
 
 // open decodes the document of a work.
-func (c *counter) open(w *work, found stored) {
-	w.etag = found.etag
+func (c *counter) open(w *work, found state.Stored) {
+	w.etag = found.ETag
 	w.doc = &document{}
-	if len(found.value) == 0 {
+	if len(found.Value) == 0 {
 		return
 	}
-	d, err := decodeDocument(w.key, found.value)
+	d, err := decodeDocument(w.key, found.Value)
 	if err == nil {
 		w.doc = d
 		return
@@ -237,7 +238,7 @@ func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*
 	c.metrics.calls.WithLabelValues("get").Inc()
 	read, err := c.store.Get(ctx, keys...)
 	for i := range read {
-		if err == nil && len(keys) > 1 && len(read[i].value) == 0 {
+		if err == nil && len(keys) > 1 && len(read[i].Value) == 0 {
 			err = c.readAgain(ctx, keys[i], &read[i])
 		}
 	}
@@ -250,7 +251,7 @@ func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*
 		return nil, err
 	}
 	for i, name := range missing {
-		ids, err := decodeSegment(read[i].value)
+		ids, err := decodeSegment(read[i].Value)
 		if err != nil {
 			c.logger.ErrorContext(ctx, "ids of counted events are lost: copies of these events go to the dead letters",
 				"key", keys[i], "error", err, "dependency", contract.StateStore)
@@ -264,7 +265,7 @@ func (c *counter) readSegments(ctx context.Context, works []*work) (map[string]*
 
 // readAgain reads a segment alone that was not found among others: only then is it lost.
 // A document need not be read again, because it cannot be created if it exists.
-func (c *counter) readAgain(ctx context.Context, key string, into *stored) error {
+func (c *counter) readAgain(ctx context.Context, key string, into *state.Stored) error {
 	c.metrics.calls.WithLabelValues("get").Inc()
 	found, err := c.store.Get(ctx, key)
 	if err == nil {

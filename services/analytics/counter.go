@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 // errUnknownUser says that nothing is stored for a user. A store that does not
@@ -30,7 +31,7 @@ type counterConfig struct {
 // process one commit is made at a time, of all changes that wait for one, whoever
 // asked for them and whichever users they are of.
 type counter struct {
-	store   store
+	store   state.Store
 	cfg     counterConfig
 	logger  *slog.Logger
 	metrics counterMetrics
@@ -53,7 +54,7 @@ type counterMetrics struct {
 	sealed    prometheus.Counter
 }
 
-func newCounter(s store, cfg counterConfig, logger *slog.Logger, metrics prometheus.Registerer) *counter {
+func newCounter(s state.Store, cfg counterConfig, logger *slog.Logger, metrics prometheus.Registerer) *counter {
 	m := promauto.With(metrics)
 	c := &counter{
 		store: s, cfg: cfg, logger: logger,
@@ -193,10 +194,10 @@ func (c *counter) Count(ctx context.Context, user contract.UserID) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	if len(found[0].value) == 0 {
+	if len(found[0].Value) == 0 {
 		return 0, errUnknownUser
 	}
-	d, err := decodeDocument(key, found[0].value)
+	d, err := decodeDocument(key, found[0].Value)
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 // memoryStore is a store with compare-and-swap, like Dapr's with first-write. fail
@@ -43,17 +44,17 @@ func newMemoryStore() *memoryStore {
 	return &memoryStore{values: map[string]string{}, etags: map[string]int{}, fail: func(string) fault { return noFault }}
 }
 
-func (s *memoryStore) Get(_ context.Context, keys ...string) ([]stored, error) {
+func (s *memoryStore) Get(_ context.Context, keys ...string) ([]state.Stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.fail("get"); f != noFault {
 		return nil, errStore
 	}
 	s.gets++
-	found := make([]stored, len(keys))
+	found := make([]state.Stored, len(keys))
 	for i, key := range keys {
 		if value, ok := s.values[key]; ok {
-			found[i] = stored{[]byte(value), strconv.Itoa(s.etags[key])}
+			found[i] = state.Stored{Value: []byte(value), ETag: strconv.Itoa(s.etags[key])}
 		}
 	}
 	return found, nil
@@ -61,7 +62,7 @@ func (s *memoryStore) Get(_ context.Context, keys ...string) ([]stored, error) {
 
 // Put writes each value whose ETag is right, as Dapr's bulk writes do, and may fail
 // in the middle.
-func (s *memoryStore) Put(_ context.Context, items ...put) (err error) {
+func (s *memoryStore) Put(_ context.Context, items ...state.Put) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.fail("put")
@@ -70,14 +71,14 @@ func (s *memoryStore) Put(_ context.Context, items ...put) (err error) {
 	}
 	s.puts++
 	for i, item := range items {
-		if current, ok := s.etags[item.key]; ok && item.etag != strconv.Itoa(current) || !ok && item.etag != "" {
+		if current, ok := s.etags[item.Key]; ok && item.ETag != strconv.Itoa(current) || !ok && item.ETag != "" {
 			err = errors.New("etag mismatch")
 			continue
 		}
 		if f == failAfter && i > 0 && i == len(items)/2 {
 			break
 		}
-		s.set(item.key, string(item.value))
+		s.set(item.Key, string(item.Value))
 	}
 	if f == failAfter {
 		return errStore
@@ -90,7 +91,7 @@ func (s *memoryStore) set(key, value string) {
 	s.etags[key]++
 }
 
-func testCounter(s store) *counter {
+func testCounter(s state.Store) *counter {
 	cfg := counterConfig{Window: time.Hour, Budget: 5 * time.Second}
 	return newCounter(s, cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
@@ -246,7 +247,7 @@ type blocking struct {
 	release chan struct{}
 }
 
-func (b blocking) Get(ctx context.Context, keys ...string) ([]stored, error) {
+func (b blocking) Get(ctx context.Context, keys ...string) ([]state.Stored, error) {
 	<-b.release
 	return b.memoryStore.Get(ctx, keys...)
 }

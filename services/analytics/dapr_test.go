@@ -43,11 +43,11 @@ func TestOneKeyIsNeverMissingForAFailure(t *testing.T) {
 	}
 	up := &daprClient{&sidecar.Sidecar{Dapr: forgetful{}}}
 	found, err := up.Get(t.Context(), "b")
-	if err != nil || string(found[0].value) != "2" || found[0].etag != "e2" {
+	if err != nil || string(found[0].Value) != "2" || found[0].ETag != "e2" {
 		t.Errorf("Get = %v, %v", found, err)
 	}
 	found, err = up.Get(t.Context(), "a", "b")
-	if err != nil || string(found[0].value) != "1" || found[0].etag != "e1" || len(found[1].value) > 0 {
+	if err != nil || string(found[0].Value) != "1" || found[0].ETag != "e1" || len(found[1].Value) > 0 {
 		t.Errorf("Get of two keys = %v, %v", found, err)
 	}
 }

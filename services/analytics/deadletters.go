@@ -13,6 +13,7 @@ import (
 
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
+	"daca/services/internal/state"
 )
 
 // broker publishes an encoded CloudEvent, see daprClient.
@@ -30,7 +31,7 @@ type deadLetters struct {
 }
 
 func newDeadLetters(
-	s store, b broker, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
+	s state.Store, b broker, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
 ) *deadLetters {
 	return &deadLetters{
 		box:    newLetterBox(s, budget),

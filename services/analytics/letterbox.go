@@ -11,13 +11,14 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 var errNoLetter = errors.New("no such dead letter")
 
 // letterBox keeps the letters as one document of the state store.
 type letterBox struct {
-	store  store
+	store  state.Store
 	budget time.Duration // for one change
 
 	turn      chan struct{} // holds one token, so that changes of this process do not conflict
@@ -27,7 +28,7 @@ type letterBox struct {
 // fullFor is how long a full box is not asked for room again.
 const fullFor = 5 * time.Second
 
-func newLetterBox(s store, budget time.Duration) *letterBox {
+func newLetterBox(s state.Store, budget time.Duration) *letterBox {
 	b := &letterBox{store: s, budget: budget, turn: make(chan struct{}, 1)}
 	b.turn <- struct{}{}
 	return b
@@ -157,7 +158,7 @@ func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter,
 		if err != nil {
 			return struct{}{}, backoff.Permanent(fmt.Errorf("encoding the dead letters: %w", err))
 		}
-		return struct{}{}, b.store.Put(ctx, put{key: contract.DeadLettersKey, value: value, etag: etag})
+		return struct{}{}, b.store.Put(ctx, state.Put{Key: contract.DeadLettersKey, Value: value, ETag: etag})
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(b.budget))
 	if errors.Is(err, errUnchanged) {
 		return nil
@@ -168,12 +169,12 @@ func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter,
 // read returns the letters and their ETag; without any, both are empty.
 func (b *letterBox) read(ctx context.Context) ([]letter, string, error) {
 	found, err := b.store.Get(ctx, contract.DeadLettersKey)
-	if err != nil || len(found[0].value) == 0 {
+	if err != nil || len(found[0].Value) == 0 {
 		return nil, "", err
 	}
 	var letters []letter
-	if err := jsonv2.Unmarshal(found[0].value, &letters); err != nil {
-		return nil, found[0].etag, fmt.Errorf("decoding the dead letters: %w: %w", errCorrupt, err)
+	if err := jsonv2.Unmarshal(found[0].Value, &letters); err != nil {
+		return nil, found[0].ETag, fmt.Errorf("decoding the dead letters: %w: %w", errCorrupt, err)
 	}
-	return letters, found[0].etag, nil
+	return letters, found[0].ETag, nil
 }

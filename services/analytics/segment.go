@@ -9,6 +9,7 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 // segment names a part of the events that a document remembers. A segment is
@@ -60,7 +61,7 @@ func (s segment) end() time.Time {
 // sealedSegment is a segment that is to be stored, with its ids.
 type sealedSegment struct {
 	segment
-	put
+	state.Put
 	ids     *idSet
 	mergeOf string // names the segments that it replaces, if it was merged
 }
@@ -80,10 +81,10 @@ func newSegment(ids *idSet, counted int64, m memory) (*sealedSegment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding a segment: %w", err)
 	}
-	return &sealedSegment{segment: s, ids: ids, put: put{
-		key:   contract.SegmentKey(s.Name),
-		value: value,
-		ttl:   s.end().Add(m.window + expiryMargin).Sub(m.now),
+	return &sealedSegment{segment: s, ids: ids, Put: state.Put{
+		Key:   contract.SegmentKey(s.Name),
+		Value: value,
+		TTL:   s.end().Add(m.window + expiryMargin).Sub(m.now),
 	}}, nil
 }
 

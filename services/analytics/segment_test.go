@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"daca/services/internal/state"
 )
 
 // sent returns a change of alice by an event with the id, which happened that many
@@ -207,7 +209,7 @@ func TestSegmentsExpire(t *testing.T) {
 		for ; len(d.sealed) > 0; gone = gone.Add(time.Minute) {
 			d.forget(gone, m.window)
 		}
-		if expires := noon.Add(sealed.ttl); expires.Before(gone) || expires.After(gone.Add(2*expiryMargin)) {
+		if expires := noon.Add(sealed.TTL); expires.Before(gone) || expires.After(gone.Add(2*expiryMargin)) {
 			t.Errorf("%s: forgotten at %s, expires at %s; want it after that, but soon", name, gone, expires)
 		}
 		if gone.Before(noon.Add(m.window)) {
@@ -235,7 +237,7 @@ type forgetfulStore struct {
 	reads atomic.Int32
 }
 
-func (s *forgetfulStore) Get(ctx context.Context, keys ...string) ([]stored, error) {
+func (s *forgetfulStore) Get(ctx context.Context, keys ...string) ([]state.Stored, error) {
 	found, err := s.memoryStore.Get(ctx, keys...)
 	if len(keys) > 1 && s.reads.Add(1)%2 == 1 {
 		clear(found[1:])
@@ -271,11 +273,11 @@ type oddStore struct {
 	step int
 }
 
-func (s *oddStore) Get(ctx context.Context, keys ...string) ([]stored, error) {
+func (s *oddStore) Get(ctx context.Context, keys ...string) ([]state.Stored, error) {
 	found, err := s.memoryStore.Get(ctx, keys...)
 	for i := range found {
-		if found[i].etag != "" {
-			found[i].etag = s.odd(found[i].etag)
+		if found[i].ETag != "" {
+			found[i].ETag = s.odd(found[i].ETag)
 		}
 	}
 	return found, err
@@ -288,10 +290,10 @@ func (s *oddStore) odd(etag string) string {
 	return etag + "0"
 }
 
-func (s *oddStore) Put(ctx context.Context, items ...put) error {
+func (s *oddStore) Put(ctx context.Context, items ...state.Put) error {
 	for i := range items {
 		var plain string
-		switch etag := items[i].etag; {
+		switch etag := items[i].ETag; {
 		case etag == "":
 		case s.step == 0 && strings.HasPrefix(etag, "e"):
 			plain = etag[1:]
@@ -300,7 +302,7 @@ func (s *oddStore) Put(ctx context.Context, items ...put) error {
 		default:
 			return errors.New("etag mismatch")
 		}
-		items[i].etag = plain
+		items[i].ETag = plain
 	}
 	return s.memoryStore.Put(ctx, items...)
 }

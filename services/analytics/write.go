@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+
+	"daca/services/internal/state"
 )
 
 // apply makes the changes of one document, and returns the segments that have to be
@@ -68,9 +70,9 @@ func (c *counter) merge(d *document, m memory) (*sealedSegment, error) {
 
 // write stores the segments, and then the documents that changed.
 func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSegment) error {
-	values := make([]put, len(segments))
+	values := make([]state.Put, len(segments))
 	for i, s := range segments {
-		values[i] = s.put
+		values[i] = s.Put
 	}
 	for _, group := range inParts(values) {
 		c.metrics.calls.WithLabelValues("put").Inc()
@@ -87,13 +89,13 @@ func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSe
 			c.cache.merges.Add(s.mergeOf, s.segment)
 		}
 	}
-	var documents []put
+	var documents []state.Put
 	byKey := make(map[string]*work, len(works))
 	for _, w := range works {
 		if w.doc == nil || !w.changed {
 			continue
 		}
-		documents = append(documents, put{key: w.key, value: w.value, etag: w.etag})
+		documents = append(documents, state.Put{Key: w.key, Value: w.value, ETag: w.etag})
 		byKey[w.key] = w
 	}
 	var failure error
@@ -102,7 +104,7 @@ func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSe
 		err := c.store.Put(ctx, group...)
 		guessed := false
 		for _, item := range group {
-			w := byKey[item.key]
+			w := byKey[item.Key]
 			guessed = guessed || w.guessed
 			if err != nil {
 				w.fail(err)
@@ -133,14 +135,14 @@ func (w *work) failChanged(err error) {
 const maxPart = 2 << 20
 
 // inParts divides items so that each part fits in a call.
-func inParts(items []put) (parts [][]put) {
+func inParts(items []state.Put) (parts [][]state.Put) {
 	size := 0
 	begin := 0
 	for i, item := range items {
-		if size += len(item.value) + len(item.key); size > maxPart && i > begin {
+		if size += len(item.Value) + len(item.Key); size > maxPart && i > begin {
 			parts = append(parts, items[begin:i])
 			begin = i
-			size = len(item.value) + len(item.key)
+			size = len(item.Value) + len(item.Key)
 		}
 	}
 	if begin < len(items) {

@@ -11,22 +11,17 @@ import (
 	"time"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
-// firstWrites is a part of the state store, see daprClient.
-type firstWrites interface {
-	// Create stores the value, unless the key has one. After an error, which also
-	// says that it has one, Create may have stored the value.
-	Create(ctx context.Context, key string, value []byte) error
-	// Get returns nil for a key that has no value.
-	Get(ctx context.Context, key string) ([]byte, error)
-}
+// claimLife is how long a claim is kept: longer than the counter remembers event ids.
+const claimLife = 48 * time.Hour
 
 // agreement makes the events of all requests with one Idempotency-Key the same event,
 // whichever replicas they reach: what the first of them decides is kept in the state
 // store, and the others take it over.
 type agreement struct {
-	store   firstWrites
+	store   state.Store
 	budget  time.Duration
 	failing atomic.Bool // whether the last attempt failed
 }
@@ -57,18 +52,18 @@ func (a *agreement) settle(ctx context.Context, key string, mine claim) (holds c
 	if err != nil {
 		return claim{}, fmt.Errorf("encoding a claim: %w", err)
 	}
-	createErr := a.store.Create(ctx, key, value)
+	createErr := a.store.Put(ctx, state.Put{Key: key, Value: value, TTL: claimLife})
 	if createErr == nil {
 		return mine, nil
 	}
-	stored, err := a.store.Get(ctx, key)
+	found, err := a.store.Get(ctx, key)
 	if err != nil {
 		return claim{}, errors.Join(createErr, err)
 	}
-	if stored == nil {
+	if len(found[0].Value) == 0 {
 		return claim{}, createErr
 	}
-	if err := json.Unmarshal(stored, &holds); err != nil || holds.ID == "" || holds.Time.IsZero() {
+	if err := json.Unmarshal(found[0].Value, &holds); err != nil || holds.ID == "" || holds.Time.IsZero() {
 		return mine, nil // a value that is no claim decides nothing, and waiting would not mend it
 	}
 	return holds, nil

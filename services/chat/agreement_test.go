@@ -14,6 +14,7 @@ import (
 
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 // fakeStore is the state store of all replicas, or fails.
@@ -21,11 +22,13 @@ type fakeStore struct {
 	mu     sync.Mutex
 	values map[string][]byte
 	err    error // of both methods
-	lost   bool  // Create stores the value and fails
+	lost   bool  // Put stores the value and fails
 	calls  int
 }
 
-func (s *fakeStore) Create(_ context.Context, key string, value []byte) error {
+// Put creates the value of one key.
+func (s *fakeStore) Put(_ context.Context, items ...state.Put) error {
+	key, value := items[0].Key, items[0].Value
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
@@ -45,11 +48,11 @@ func (s *fakeStore) Create(_ context.Context, key string, value []byte) error {
 	return nil
 }
 
-func (s *fakeStore) Get(_ context.Context, key string) ([]byte, error) {
+func (s *fakeStore) Get(_ context.Context, keys ...string) ([]state.Stored, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
-	return s.values[key], s.err
+	return []state.Stored{{Value: s.values[keys[0]]}}, s.err
 }
 
 func (s *fakeStore) set(change func()) {

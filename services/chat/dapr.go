@@ -7,10 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
-	"github.com/dapr/go-sdk/client"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -94,29 +92,4 @@ func (c *daprClient) PublishAll(ctx context.Context, topic string, events [][]by
 			len(events), topic, contract.PubSub, len(failed), failed[0].GetError())
 	}
 	return nil
-}
-
-// claimLife is how long a claim is kept: longer than the counter remembers event ids.
-const claimLife = 48 * time.Hour
-
-// Create implements firstWrites.
-func (c *daprClient) Create(ctx context.Context, key string, value []byte) error {
-	// First-write without an ETag means that the key must have no value.
-	err := c.Dapr.SaveStateWithETag(ctx, contract.StateStore, key, value, "",
-		map[string]string{"ttlInSeconds": strconv.Itoa(int(claimLife.Seconds()))},
-		client.WithConcurrency(client.StateConcurrencyFirstWrite),
-		client.WithConsistency(client.StateConsistencyStrong))
-	if err != nil {
-		return fmt.Errorf("creating key %q of state store %q: %w", key, contract.StateStore, err)
-	}
-	return nil
-}
-
-// Get implements firstWrites.
-func (c *daprClient) Get(ctx context.Context, key string) ([]byte, error) {
-	value, _, err := c.ReadState(ctx, key)
-	if len(value) == 0 {
-		return nil, err
-	}
-	return value, err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/state"
 )
 
 // broker publishes encoded CloudEvents, see daprClient.
@@ -40,7 +41,7 @@ type publisher struct {
 var errFailing = errors.New("the broker or the state store has been failing: earlier events wait in the spool")
 
 func newPublisher(
-	b broker, store firstWrites, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
+	b broker, store state.Store, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
 ) *publisher {
 	p := &publisher{
 		broker: b, agreement: &agreement{store: store, budget: budget},

@@ -109,16 +109,6 @@ func (s *Sidecar) registered(ctx context.Context) (capabilities map[string][]str
 	return capabilities, nil
 }
 
-// ReadState returns what is stored under the key, and its ETag. Both are empty if there
-// is nothing.
-func (s *Sidecar) ReadState(ctx context.Context, key string) (value []byte, etag string, err error) {
-	item, err := s.Dapr.GetState(ctx, contract.StateStore, key, nil)
-	if err != nil {
-		return nil, "", fmt.Errorf("reading key %q of state store %q: %w", key, contract.StateStore, err)
-	}
-	return item.Value, item.Etag, nil
-}
-
 // Publish sends an encoded CloudEvent to the topic.
 func (s *Sidecar) Publish(ctx context.Context, topic string, event []byte) error {
 	err := s.Dapr.PublishEvent(ctx, contract.PubSub, topic, event,
