@@ -34,9 +34,9 @@ type counts interface {
 	Count(ctx context.Context, user contract.UserID) (int64, error)
 }
 
-// responder answers a text according to instructions, see agent.Agent.
+// responder answers a request, see agent.Agent.
 type responder interface {
-	Run(ctx context.Context, instructions, text string) (reply string, err error)
+	Run(ctx context.Context, request agent.Request) (agent.Answer, error)
 }
 
 // chatInput is the tutorials' Message; metadata is optional here.
@@ -108,33 +108,53 @@ type metadata struct {
 // post answers a message and publishes that it was sent. It publishes nothing for
 // a message that was not answered.
 func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
-	if err := in.Body.UserID.Validate(); err != nil {
-		return nil, fastapi.Unprocessable("value_error", err.Error(), in.Body.UserID, "body", "user_id")
-	}
-	if strings.TrimSpace(in.Body.Text) == "" {
-		return nil, fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
+	if err := in.validate(); err != nil {
+		return nil, err
 	}
 	count, known := c.count(ctx, in.Body.UserID)
 	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
 	defer cancel()
-	reply, err := c.agent.Run(running, agent.Instructions(count, known), in.Body.Text)
+	answer, err := c.agent.Run(running, agent.Request{
+		Instructions: agent.Instructions(count, known),
+		Text:         in.Body.Text,
+	})
 	if err != nil {
 		return nil, c.failed(ctx, running, err)
 	}
 	c.modelOutcome.Set(nil)
 	event := newEvent(contract.MessageSent, in.Body.UserID, in.IdempotencyKey)
-	if err := c.events.Publish(ctx, event, in.IdempotencyKey); err != nil {
-		c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
-		return nil, fastapi.NewError(http.StatusServiceUnavailable,
-			"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. "+
-				"Send it again with the same Idempotency-Key.")
+	if err := c.publish(ctx, event, in.IdempotencyKey); err != nil {
+		return nil, err
 	}
 	out := &chatOutput{}
 	out.Body.UserID = in.Body.UserID
-	out.Body.Reply = reply
+	out.Body.Reply = answer.Reply
 	out.Body.Metadata.Timestamp = time.Now().UTC().Truncate(time.Microsecond)
 	out.Body.Metadata.SessionID = sessionID(in.Body.Metadata)
 	return out, nil
+}
+
+// validate returns the answer to a message that the agent does not get to see.
+func (in *chatInput) validate() error {
+	if err := in.Body.UserID.Validate(); err != nil {
+		return fastapi.Unprocessable("value_error", err.Error(), in.Body.UserID, "body", "user_id")
+	}
+	if strings.TrimSpace(in.Body.Text) == "" {
+		return fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
+	}
+	return nil
+}
+
+// publish publishes the event of a message that is answered.
+func (c *chat) publish(ctx context.Context, event contract.Event, idempotencyKey string) error {
+	err := c.events.Publish(ctx, event, idempotencyKey)
+	if err == nil {
+		return nil
+	}
+	c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
+	return fastapi.NewError(http.StatusServiceUnavailable,
+		"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. "+
+			"Send it again with the same Idempotency-Key.")
 }
 
 // count returns the user's count, and whether it is known. An unknown count is

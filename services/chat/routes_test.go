@@ -43,9 +43,9 @@ type fakeAgent struct {
 	takes time.Duration
 }
 
-func (f *fakeAgent) Run(_ context.Context, instructions, text string) (string, error) {
+func (f *fakeAgent) Run(_ context.Context, request agent.Request) (agent.Answer, error) {
 	<-time.After(f.takes)
-	return instructions + " | " + text, f.err
+	return agent.Answer{Reply: request.Instructions + " | " + request.Text}, f.err
 }
 
 // fakeBroker remembers what was published, or fails.

@@ -86,31 +86,28 @@ func New(cfg Config) (*Agent, error) {
 	return a, nil
 }
 
-// Run answers text according to the instructions. The reply is never blank. Run
-// fails with an *Error if the model fails, and with the error of ctx if that ends.
-// The failure of a tool is not an error: the model is told, and decides what to
-// do. When Run returns, none of its tools is running any more.
-func (a *Agent) Run(ctx context.Context, instructions, text string) (string, error) {
-	messages := []openai.ChatCompletionMessage{
-		{Role: openai.ChatMessageRoleSystem, Content: instructions},
-		{Role: openai.ChatMessageRoleUser, Content: text},
-	}
+// Run answers a request. It fails with an *Error if the model fails, and with the error
+// of ctx if that ends. The failure of a tool is not an error: the model is told, and
+// decides what to do. When Run returns, none of its tools is running any more.
+func (a *Agent) Run(ctx context.Context, request Request) (Answer, error) {
+	messages := prompt(request)
+	first := len(messages) // of what is said in this run
 	model := a.converse()
 	for range a.cfg.MaxTurns {
 		said, err := model.ask(ctx, messages)
 		if err != nil {
-			return "", err
+			return Answer{}, err
 		}
+		messages = append(messages, asHistory(said))
 		if len(said.ToolCalls) == 0 {
-			return textOf(said), nil
+			return Answer{Reply: textOf(said), Messages: ownMessages(messages[first:]), Usage: model.usage}, nil
 		}
-		results := a.callTools(ctx, said.ToolCalls)
-		messages = append(append(messages, asHistory(said)), results...)
+		messages = append(messages, a.callTools(ctx, said.ToolCalls)...)
 		if err := ctx.Err(); err != nil {
-			return "", fmt.Errorf("calling the model's tools: %w", err)
+			return Answer{}, fmt.Errorf("calling the model's tools: %w", err)
 		}
 	}
-	return "", &Error{Kind: TurnsExceeded, cause: fmt.Sprintf("no final answer after %d turns", a.cfg.MaxTurns)}
+	return Answer{}, &Error{Kind: TurnsExceeded, cause: fmt.Sprintf("no final answer after %d turns", a.cfg.MaxTurns)}
 }
 
 // callTools runs all calls concurrently and returns their results in the order of

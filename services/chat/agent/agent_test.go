@@ -25,7 +25,7 @@ func TestReplyIsPersonalised(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			reply, err := setup(t, Config{}).agent.Run(t.Context(), tc.instructions, "good morning")
+			reply, err := setup(t, Config{}).run(t.Context(), tc.instructions, "good morning")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +55,7 @@ func TestTimeComesFromTheTool(t *testing.T) {
 	clock := CurrentTime(func() time.Time { return time.Date(2026, 1, 2, 8, 4, 5, 0, zone) })
 	for _, behaviour := range []string{"", "?tools=empty", "?tools=text"} {
 		s := setup(t, Config{Model: "offline" + behaviour, Tools: []Tool{clock}})
-		reply, err := s.agent.Run(t.Context(), Instructions(1, true), "What time is it?")
+		reply, err := s.run(t.Context(), Instructions(1, true), "What time is it?")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestToolCallsRunAtOnceAndAnswerInOrder(t *testing.T) {
 		return fmt.Sprintf("result %d", in.N), nil
 	})
 	s := setup(t, Config{Model: "offline?tools=parallel", Tools: []Tool{tool}, ToolTimeout: 10 * time.Second})
-	if _, err := s.agent.Run(t.Context(), "", "hi"); err != nil {
+	if _, err := s.run(t.Context(), "", "hi"); err != nil {
 		t.Fatal(err)
 	}
 	last := s.requests()[1].Messages
@@ -143,7 +143,7 @@ func TestModelIsToldOf(t *testing.T) {
 				Tools:       []Tool{clockThat(tc.execute)},
 				ToolTimeout: 20 * time.Millisecond,
 			})
-			reply, err := s.agent.Run(t.Context(), "", "what time is it?")
+			reply, err := s.run(t.Context(), "", "what time is it?")
 			if err != nil || reply == "" {
 				t.Fatalf("Run = %q, %v; want the loop to go on to a reply", reply, err)
 			}
@@ -164,7 +164,7 @@ func TestCallsWithoutIDsGetIDs(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?tools=noid", Tools: []Tool{clockThat(works)}})
 	// The offline model refuses a history whose ids are empty or not unique.
-	if _, err := s.agent.Run(t.Context(), "", "hi"); err != nil {
+	if _, err := s.run(t.Context(), "", "hi"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -173,7 +173,7 @@ func TestLoopEnds(t *testing.T) {
 	t.Parallel()
 	for _, turns := range []int{0, 3} {
 		s := setup(t, Config{Model: "offline?tools=forever", Tools: []Tool{clockThat(works)}, MaxTurns: turns})
-		_, err := s.agent.Run(t.Context(), "", "hi")
+		_, err := s.run(t.Context(), "", "hi")
 		failure, ok := errors.AsType[*Error](err)
 		if !ok || failure.Kind != TurnsExceeded {
 			t.Errorf("MaxTurns %d: error = %v; want TurnsExceeded", turns, err)
@@ -193,7 +193,7 @@ func TestLoopEnds(t *testing.T) {
 func TestSignaturesComeBack(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?tools=gemini", Tools: []Tool{clockThat(works)}})
-	reply, err := s.agent.Run(t.Context(), "", "hi")
+	reply, err := s.run(t.Context(), "", "hi")
 	if err != nil || !strings.Contains(reply, "noon") {
 		t.Errorf("Run = %q, %v; want the tool's result", reply, err)
 	}
@@ -213,11 +213,11 @@ func TestRunsDoNotMix(t *testing.T) {
 		wg.Go(func() {
 			count := fmt.Sprintf("You have sent %d messages so far.", i+2)
 			text := fmt.Sprintf("text-%d-", i)
-			reply, err := s.agent.Run(t.Context(), Instructions(i+2, true), text)
+			reply, err := s.run(t.Context(), Instructions(i+2, true), text)
 			if err != nil || !strings.Contains(reply, count) {
 				t.Errorf("with tools: Run = %q, %v; want %q in it", reply, err, count)
 			}
-			reply, err = plain.agent.Run(t.Context(), Instructions(i+2, true), text)
+			reply, err = plain.run(t.Context(), Instructions(i+2, true), text)
 			if err != nil || !strings.Contains(reply, count) || !strings.Contains(reply, text) {
 				t.Errorf("without tools: Run = %q, %v; want %q and %q in it", reply, err, count, text)
 			}

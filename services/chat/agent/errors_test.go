@@ -95,7 +95,7 @@ func TestFailuresOfTheModel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setup(t, tc.cfg)
-			reply, err := s.agent.Run(t.Context(), "", "hi")
+			reply, err := s.run(t.Context(), "", "hi")
 			failure, ok := errors.AsType[*Error](err)
 			if !ok {
 				t.Fatalf("Run = %q, %v; want an *Error", reply, err)
@@ -125,7 +125,7 @@ func TestFailuresOfTheModel(t *testing.T) {
 func TestProvidersWordsAreLoggedWithoutTheKey(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?status=401"})
-	if _, err := s.agent.Run(t.Context(), "", "my secret"); err == nil {
+	if _, err := s.run(t.Context(), "", "my secret"); err == nil {
 		t.Fatal("Run succeeded; want an error")
 	}
 	log := s.logged()
@@ -140,7 +140,7 @@ func TestProvidersWordsAreLoggedWithoutTheKey(t *testing.T) {
 func TestEmptyReplyIsAFailure(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?body=blank"})
-	_, err := s.agent.Run(t.Context(), "", "hi")
+	_, err := s.run(t.Context(), "", "hi")
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != Unavailable {
 		t.Errorf("error = %v; want Unavailable", err)
 	}
@@ -152,7 +152,7 @@ func TestCallerGivesUp(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		defer cancel()
-		_, err := setup(t, Config{Model: "offline?delay=1h"}).agent.Run(ctx, "", "hi")
+		_, err := setup(t, Config{Model: "offline?delay=1h"}).run(ctx, "", "hi")
 		if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error = %v; want the caller's own deadline", err)
 		}
@@ -166,7 +166,7 @@ func TestCallerGivesUp(t *testing.T) {
 			return "", ctx.Err()
 		})
 		s := setup(t, Config{Tools: []Tool{tool}, MaxTurns: 1})
-		_, err := s.agent.Run(ctx, "", "what time is it?")
+		_, err := s.run(ctx, "", "what time is it?")
 		if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, context.Canceled) {
 			t.Errorf("error = %v; want the caller's cancellation", err)
 		}

@@ -31,12 +31,15 @@ func ExampleAgent_Run() {
 		fmt.Println(err)
 		return
 	}
-	reply, err := clock.Run(context.Background(), agent.Instructions(0, true), "What time is it?")
+	answer, err := clock.Run(context.Background(), agent.Request{
+		Instructions: agent.Instructions(0, true),
+		Text:         "What time is it?",
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(reply)
+	fmt.Println(answer.Reply)
 	// Output:
 	// Welcome! This is your first message. I am the offline model, so I pass on what my tools say: 2026-01-02 12:00:00 UTC
 }

@@ -23,6 +23,7 @@ type conversation struct {
 	http   *transport
 	client *openai.Client
 	ids    map[string]bool // of all tool calls so far
+	usage  Usage           // of all answers so far
 }
 
 func (a *Agent) converse() *conversation {
@@ -50,6 +51,7 @@ func (c *conversation) ask(
 		}
 		return openai.ChatCompletionMessage{}, c.failure(ctx, err)
 	}
+	c.usage.Add(Usage{answer.Usage.PromptTokens, answer.Usage.CompletionTokens, answer.Usage.TotalTokens})
 	if len(answer.Choices) == 0 {
 		return openai.ChatCompletionMessage{}, &Error{Kind: Unavailable, cause: "the answer has no choices"}
 	}

@@ -19,7 +19,7 @@ func TestFailuresThatPassAreTriedAgain(t *testing.T) {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
 			s := setup(t, Config{Model: "offline?fail_first=2&" + behaviour})
-			if reply, err := s.agent.Run(t.Context(), "", "hi"); err != nil || reply == "" {
+			if reply, err := s.run(t.Context(), "", "hi"); err != nil || reply == "" {
 				t.Errorf("Run = %q, %v; want the third answer", reply, err)
 			}
 			if asked := len(s.requests()); asked != 3 {
@@ -44,7 +44,7 @@ func TestOtherFailuresAreNotTriedAgain(t *testing.T) {
 			t.Parallel()
 			cfg.Model = "offline?" + behaviour
 			s := setup(t, cfg)
-			_, err := s.agent.Run(t.Context(), "", "hi")
+			_, err := s.run(t.Context(), "", "hi")
 			failure, ok := errors.AsType[*Error](err)
 			if asked := len(s.requests()); asked != 1 || !ok || failure.Kind == Timeout {
 				t.Errorf("the model was asked %d times: %v; want once, and the failure itself", asked, err)
@@ -57,7 +57,7 @@ func TestFailuresEndAfterThreeAttempts(t *testing.T) {
 	t.Parallel()
 	s := setup(t, Config{Model: "offline?status=500"})
 	began := time.Now()
-	_, err := s.agent.Run(t.Context(), "", "hi")
+	_, err := s.run(t.Context(), "", "hi")
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Status != 500 || len(s.requests()) != 3 {
 		t.Errorf("Run = %v after %d attempts; want status 500 after 3", err, len(s.requests()))
 	}
@@ -84,7 +84,7 @@ func answering(t *testing.T, status int, body string) (*fixture, *atomic.Int32) 
 func TestAQuotaThatIsUsedUpIsNotTriedAgain(t *testing.T) {
 	t.Parallel()
 	s, asked := answering(t, 429, `{"error":{"message":"pay","code":"insufficient_quota"}}`)
-	_, err := s.agent.Run(t.Context(), "", "hi")
+	_, err := s.run(t.Context(), "", "hi")
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != RateLimited || asked.Load() != 1 {
 		t.Errorf("Run = %v after %d attempts", err, asked.Load())
 	}
@@ -107,7 +107,7 @@ func TestTextsThatAreTooLong(t *testing.T) {
 		{404, `{"error":{"message":"No model of that context length."}}`, Rejected},
 	} {
 		s, _ := answering(t, tc.status, tc.body)
-		_, err := s.agent.Run(t.Context(), "", "hi")
+		_, err := s.run(t.Context(), "", "hi")
 		if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != tc.want {
 			t.Errorf("after %d %s: %v; want %s", tc.status, tc.body, err, tc.want)
 		}
@@ -121,7 +121,7 @@ func TestAnswersThatAreCutOffSaySo(t *testing.T) {
 	} {
 		s, _ := answering(t, 200, fmt.Sprintf(
 			`{"choices":[{"message":{"role":"assistant","content":"Once upon a"},"finish_reason":%q}]}`, reason))
-		reply, err := s.agent.Run(t.Context(), "", "hi")
+		reply, err := s.run(t.Context(), "", "hi")
 		if err != nil || !strings.HasPrefix(reply, "Once upon a") || !strings.Contains(reply, want) ||
 			reason == "stop" && reply != want {
 			t.Errorf("finish_reason %s: Run = %q, %v", reason, reply, err)

@@ -76,6 +76,12 @@ func (s *fixture) record(t *testing.T, model http.Handler) http.Handler {
 	})
 }
 
+// run answers text and returns the reply.
+func (s *fixture) run(ctx context.Context, instructions, text string) (string, error) {
+	answer, err := s.agent.Run(ctx, Request{Instructions: instructions, Text: text})
+	return answer.Reply, err
+}
+
 func (s *fixture) requests() []openai.ChatCompletionRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
