@@ -92,12 +92,12 @@ func (t *tags) Resolve(huma.Context, *huma.PathBuffer) (errs []error) {
 	return errs
 }
 
-type chatOutput struct {
-	Body struct {
-		UserID   contract.UserID `json:"user_id"`
-		Reply    string          `json:"reply"`
-		Metadata metadata        `json:"metadata"`
-	}
+type chatOutput struct{ Body chatAnswer }
+
+type chatAnswer struct {
+	UserID   contract.UserID `json:"user_id"`
+	Reply    string          `json:"reply"`
+	Metadata metadata        `json:"metadata"`
 }
 
 type metadata struct {
@@ -111,27 +111,20 @@ func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	count, known := c.count(ctx, in.Body.UserID)
+	m := in.message()
+	request := c.prepare(ctx, m)
 	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
 	defer cancel()
-	answer, err := c.agent.Run(running, agent.Request{
-		Instructions: agent.Instructions(count, known),
-		Text:         in.Body.Text,
-	})
+	answer, err := c.agent.Run(running, request)
 	if err != nil {
 		return nil, c.failed(ctx, running, err)
 	}
 	c.modelOutcome.Set(nil)
-	event := newEvent(contract.MessageSent, in.Body.UserID, in.IdempotencyKey)
-	if err := c.publish(ctx, event, in.IdempotencyKey); err != nil {
+	out, err := c.finish(ctx, m, newEvent(contract.MessageSent, m.userID, m.idempotencyKey), answer)
+	if err != nil {
 		return nil, err
 	}
-	out := &chatOutput{}
-	out.Body.UserID = in.Body.UserID
-	out.Body.Reply = answer.Reply
-	out.Body.Metadata.Timestamp = time.Now().UTC().Truncate(time.Microsecond)
-	out.Body.Metadata.SessionID = sessionID(in.Body.Metadata)
-	return out, nil
+	return &chatOutput{Body: out}, nil
 }
 
 // validate returns the answer to a message that the agent does not get to see.
@@ -143,6 +136,45 @@ func (in *chatInput) validate() error {
 		return fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
 	}
 	return nil
+}
+
+// message is what a user said, while it is answered.
+type message struct {
+	userID         contract.UserID
+	sessionID      string // as the client gave it, or a new one
+	text           string
+	idempotencyKey string // or empty
+}
+
+// message returns the message of a valid input.
+func (in *chatInput) message() *message {
+	return &message{
+		userID: in.Body.UserID, sessionID: sessionID(in.Body.Metadata),
+		text: in.Body.Text, idempotencyKey: in.IdempotencyKey,
+	}
+}
+
+// prepare finds out what the agent has to know to answer the message. What cannot be
+// found out is left out: prepare always returns a request.
+func (c *chat) prepare(ctx context.Context, m *message) agent.Request {
+	count, known := c.count(ctx, m.userID)
+	return agent.Request{Instructions: agent.Instructions(count, known), Text: m.text}
+}
+
+// finish publishes the event of a message that is answered, and returns what the client
+// gets. Without an error the event is in the broker or on disk. It goes on after the end
+// of ctx. For one event it may be called again, on any replica.
+func (c *chat) finish(
+	ctx context.Context, m *message, event contract.Event, answer agent.Answer,
+) (out chatAnswer, err error) {
+	if err := c.publish(ctx, event, m.idempotencyKey); err != nil {
+		return chatAnswer{}, err
+	}
+	out.UserID = m.userID
+	out.Reply = answer.Reply
+	out.Metadata.Timestamp = time.Now().UTC().Truncate(time.Microsecond)
+	out.Metadata.SessionID = m.sessionID
+	return out, nil
 }
 
 // publish publishes the event of a message that is answered.
