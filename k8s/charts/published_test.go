@@ -25,7 +25,12 @@ analytics: {ingress: {enabled: true}, httpRoute: {enabled: true}}
 		{"chat-service GET /", true, true},
 		{"chat-service POST /chat/", true, true},
 		{"chat-service POST /chat", true, true},
+		{"chat-service POST /chat/stream", true, true},
+		{"chat-service GET /runs/5f0c/events", true, true},
+		{"chat-service DELETE /runs/5f0c", true, true},
+		{"chat-service POST /v1/chat/completions", true, true},
 		{"chat-service GET /users/alice", true, true},
+		{"chat-service GET /users/alice/sessions", true, true},
 		{"chat-service POST /users/alice/register", true, true},
 		{"chat-service GET /docs", true, true},
 		{"chat-service GET /docs/swagger-ui.css", true, true},
@@ -108,6 +113,24 @@ func TestNetworkPolicyOfMetrics(t *testing.T) {
 		}
 		if allowed != want {
 			t.Errorf("with %s, %d may read the metrics of the sidecar; want %d", values, allowed, want)
+		}
+	}
+}
+
+// A gateway has a timeout of its own, which would cut off an answer that takes longer.
+func TestRoutesLetAnswersTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	route := find[gatewayv1.HTTPRoute](t, render(t, "daca", "chat: {httpRoute: {enabled: true}}"), "HTTPRoute", "chat-service")
+	for _, path := range []string{"/chat/stream", "/chat/", "/runs/5f0c/events", "/v1/chat/completions"} {
+		for _, rule := range route.Spec.Rules {
+			one := route
+			one.Spec.Rules = []gatewayv1.HTTPRouteRule{rule}
+			if !byRoute(one, "POST", path) {
+				continue
+			}
+			if rule.Timeouts == nil || *rule.Timeouts.Request != "0s" || *rule.Timeouts.BackendRequest != "0s" {
+				t.Errorf("the timeouts of %s are %v; want none", path, rule.Timeouts)
+			}
 		}
 	}
 }

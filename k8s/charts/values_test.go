@@ -83,12 +83,19 @@ func TestValuesOfTheServices(t *testing.T) {
 	})
 	t.Run("the pod has enough time to stop", func(t *testing.T) {
 		t.Parallel()
-		pod := chatSet(t, render(t, "daca", "chat: {shutdownGraceSeconds: 60}")).Template.Spec
-		if got := env(pod.Containers[0], "SHUTDOWN_GRACE"); got != "60s" {
-			t.Errorf("SHUTDOWN_GRACE is %q", got)
-		}
-		if got := *pod.TerminationGracePeriodSeconds; got != 5+2+60+15 {
-			t.Errorf("terminationGracePeriodSeconds is %d", got)
+		for values, grace := range map[string]int64{
+			"":                                    120 + 2 + 2*2 + 4,
+			"chat: {config: {CHAT_TIMEOUT: 10m}}": 600 + 2 + 2*2 + 4,
+			"chat: {config: {CHAT_TIMEOUT: 1m30.5s, ANALYTICS_TIMEOUT: 500ms, PUBLISH_BUDGET: 3s}}": 91 + 1 + 2*3 + 4,
+			"chat: {shutdownGraceSeconds: 60, config: {CHAT_TIMEOUT: 10m}}":                         60,
+		} {
+			pod := chatSet(t, render(t, "daca", values)).Template.Spec
+			if got := env(pod.Containers[0], "SHUTDOWN_GRACE"); got != fmt.Sprintf("%ds", grace) {
+				t.Errorf("with %q, SHUTDOWN_GRACE is %q; want %ds", values, got, grace)
+			}
+			if got := *pod.TerminationGracePeriodSeconds; got != 5+2+grace+15 {
+				t.Errorf("with %q, terminationGracePeriodSeconds is %d", values, got)
+			}
 		}
 	})
 	t.Run("a replica of chat has a volume that outlives it", func(t *testing.T) {

@@ -49,3 +49,5 @@ spec:
   template:
     {{- include "service.podTemplate" . | nindent 4 }}
 {{- end }}
+
+{{- define "analytics.graceSeconds" }}10{{ end }}

@@ -54,6 +54,15 @@ checksum/model-key: {{ sha256sum . }}
 {{- end }}
 {{- end }}
 
+{{- /* As long as the longest answer takes, see longestAnswer in services/chat/config.go. */ -}}
+{{- define "chat.graceSeconds" -}}
+{{- $config := .Values.config | default dict }}
+{{- $sum := 4 }}
+{{- $sum = add $sum (include "service.seconds" ($config.CHAT_TIMEOUT | default "120s")) }}
+{{- $sum = add $sum (include "service.seconds" ($config.ANALYTICS_TIMEOUT | default "2s")) }}
+{{- add $sum (mul 2 (include "service.seconds" ($config.PUBLISH_BUDGET | default "2s"))) }}
+{{- end }}
+
 {{- define "chat.appTokenSecret" }}{{ end }}
 
 {{- define "chat.volumeMounts" -}}

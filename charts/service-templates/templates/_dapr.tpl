@@ -40,7 +40,7 @@ dapr.io/graceful-shutdown-seconds: {{ .gracefulShutdownSeconds | quote }}
 {{- if .blockShutdownDuration }}
 dapr.io/block-shutdown-duration: {{ .blockShutdownDuration | quote }}
 {{- else if not .nativeSidecar }}
-dapr.io/block-shutdown-duration: {{ printf "%ds" (add $.Values.preStopSeconds $.Values.shutdownDelaySeconds $.Values.shutdownGraceSeconds) | quote }}
+dapr.io/block-shutdown-duration: {{ printf "%ds" (add $.Values.preStopSeconds $.Values.shutdownDelaySeconds (include "service.graceSeconds" $ | int)) | quote }}
 {{- end }}
 {{- with .apiTokenSecret }}
 dapr.io/api-token-secret: {{ . | quote }}

@@ -30,7 +30,7 @@ spec:
   securityContext:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}
   # Longer than the stop can take: the pause, the grace, and the sidecar's own.
-  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds .Values.shutdownDelaySeconds .Values.shutdownGraceSeconds 15) }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds | default (add .Values.preStopSeconds .Values.shutdownDelaySeconds (include "service.graceSeconds" . | int) 15) }}
   {{- if and .Values.dapr.enabled (.suite).waitFor }}
   initContainers:
     # A sidecar ends when it cannot reach its components. The injector puts it behind
@@ -60,7 +60,7 @@ spec:
         - name: SHUTDOWN_DELAY
           value: {{ printf "%ds" (int .Values.shutdownDelaySeconds) }}
         - name: SHUTDOWN_GRACE
-          value: {{ printf "%ds" (int .Values.shutdownGraceSeconds) }}
+          value: {{ printf "%ds" (include "service.graceSeconds" . | int) }}
         {{- with include "service.goMemLimit" .Values.resources }}
         - name: GOMEMLIMIT
           value: {{ . }}
@@ -175,4 +175,19 @@ limit in the resources of a container, or nothing if there is none.
 {{- end }}
 {{- end }}
 {{- join "\n" $chosen }}
+{{- end }}
+
+{{- /* How long requests in flight have to end at a stop. */ -}}
+{{- define "service.graceSeconds" -}}
+{{- .Values.shutdownGraceSeconds | default (include (printf "%s.graceSeconds" .Chart.Name) .) }}
+{{- end }}
+
+{{- /* The whole seconds of a duration as Go writes it, such as 1m30s, rounded up. */ -}}
+{{- define "service.seconds" -}}
+{{- $total := 0.0 }}
+{{- $units := dict "h" 3600.0 "m" 60.0 "s" 1.0 "ms" 0.001 }}
+{{- range regexFindAll "[0-9.]+(ms|[hms])" . -1 }}
+{{- $total = addf $total (mulf (regexFind "[0-9.]+" . | float64) (get $units (regexFind "[a-z]+" .))) }}
+{{- end }}
+{{- ceil $total | int }}
 {{- end }}
