@@ -12,10 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/sashabaranov/go-openai"
 )
 
 // Defaults for the zero values of Config.
@@ -33,7 +31,7 @@ type Config struct {
 	Tools   []Tool
 
 	MaxTurns     int           // how often one Run may ask the model
-	ModelTimeout time.Duration // for one request to the model
+	ModelTimeout time.Duration // for one request to the model; in a stream, for the next piece of it
 	ToolTimeout  time.Duration // for one call of a tool
 
 	HTTPClient *http.Client
@@ -44,8 +42,11 @@ type Config struct {
 // go on at once.
 type Agent struct {
 	cfg   Config
-	tools map[string]Tool
-	offer []openai.Tool // the tools as requests describe them
+	tools toolset
+	// noUsage is set when the provider refuses to be asked for the usage in streams.
+	noUsage atomic.Bool
+	// pause waits before a request is tried again. Tests replace it.
+	pause func(context.Context, time.Duration)
 }
 
 // New returns an agent. It fails if the configuration cannot work: no model, a
@@ -55,8 +56,8 @@ func New(cfg Config) (*Agent, error) {
 	if strings.TrimSpace(cfg.Model) == "" {
 		return nil, errors.New("no model is named")
 	}
-	u, err := url.Parse(cfg.BaseURL)
-	if cfg.BaseURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+	u, urlErr := url.Parse(cfg.BaseURL)
+	if cfg.BaseURL != "" && (urlErr != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 		return nil, errors.New("the base URL of the model is not an HTTP URL such as https://api.openai.com/v1")
 	}
 	if cfg.MaxTurns < 0 || cfg.ModelTimeout < 0 || cfg.ToolTimeout < 0 {
@@ -70,62 +71,17 @@ func New(cfg Config) (*Agent, error) {
 		cfg.HTTPClient = newHTTPClient()
 	}
 
-	a := &Agent{cfg: cfg, tools: map[string]Tool{}}
+	a := &Agent{cfg: cfg, pause: pause}
 	for _, tool := range cfg.Tools {
-		if err := tool.validate(); err != nil {
-			return nil, fmt.Errorf("tool %q: %w", tool.Name, err)
+		if tool.Execute == nil {
+			return nil, fmt.Errorf("tool %q: it cannot be executed", tool.Name)
 		}
-		if _, taken := a.tools[tool.Name]; taken {
-			return nil, fmt.Errorf("tool %q: there are two of that name", tool.Name)
-		}
-		a.tools[tool.Name] = tool
-		a.offer = append(a.offer, openai.Tool{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
-			Name: tool.Name, Description: tool.Description, Parameters: tool.Parameters,
-		}})
+	}
+	var err error
+	if a.tools, err = (toolset{}).with(cfg.Tools); err != nil {
+		return nil, err
 	}
 	return a, nil
-}
-
-// Run answers a request. It fails with an *Error if the model fails, and with the error
-// of ctx if that ends. The failure of a tool is not an error: the model is told, and
-// decides what to do. When Run returns, none of its tools is running any more.
-func (a *Agent) Run(ctx context.Context, request Request) (Answer, error) {
-	messages := prompt(request)
-	first := len(messages) // of what is said in this run
-	model := a.converse()
-	for range a.cfg.MaxTurns {
-		said, err := model.ask(ctx, messages)
-		if err != nil {
-			return Answer{}, err
-		}
-		messages = append(messages, asHistory(said))
-		if len(said.ToolCalls) == 0 {
-			return Answer{Reply: textOf(said), Messages: ownMessages(messages[first:]), Usage: model.usage}, nil
-		}
-		messages = append(messages, a.callTools(ctx, said.ToolCalls)...)
-		if err := ctx.Err(); err != nil {
-			return Answer{}, fmt.Errorf("calling the model's tools: %w", err)
-		}
-	}
-	return Answer{}, &Error{Kind: TurnsExceeded, cause: fmt.Sprintf("no final answer after %d turns", a.cfg.MaxTurns)}
-}
-
-// callTools runs all calls concurrently and returns their results in the order of
-// the calls.
-func (a *Agent) callTools(ctx context.Context, calls []openai.ToolCall) []openai.ChatCompletionMessage {
-	results := make([]openai.ChatCompletionMessage, len(calls))
-	var wg sync.WaitGroup
-	for i, call := range calls {
-		wg.Go(func() {
-			results[i] = openai.ChatCompletionMessage{
-				Role:       openai.ChatMessageRoleTool,
-				Content:    a.callTool(ctx, call.Function.Name, call.Function.Arguments),
-				ToolCallID: call.ID,
-			}
-		})
-	}
-	wg.Wait()
-	return results
 }
 
 // Instructions returns the system prompt for a user who has sent count messages

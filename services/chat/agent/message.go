@@ -1,6 +1,14 @@
 package agent
 
-import "github.com/sashabaranov/go-openai"
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sashabaranov/go-openai"
+)
 
 // Roles of messages.
 const (
@@ -26,6 +34,8 @@ type ToolCall struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
 	Arguments string `json:"arguments"` // a JSON object
+	// Extra is what the provider wants back with the call. Gemini has a signature there.
+	Extra json.RawMessage `json:"extra_content,omitempty"`
 }
 
 // Usage is what a run has cost, in tokens, as far as the provider says it.
@@ -42,59 +52,58 @@ func (u *Usage) Add(more Usage) {
 	u.TotalTokens += more.TotalTokens
 }
 
-// Request is what an agent is to answer.
-type Request struct {
-	Instructions string // the system prompt
-	// History are the earlier messages of the conversation, oldest first. A message with
-	// tool calls is followed by the result of each.
-	History []Message
-	// Text is what the user says. If it is empty, the last message of History is to be
-	// answered.
-	Text string
-}
-
-// Answer is what a run of an agent came to.
-type Answer struct {
-	Reply string // never blank
-	// Messages are what the model and its tools said, in order. The last one is the reply.
-	Messages []Message
-	Usage    Usage
-}
-
-// prompt returns the messages with which a run begins.
-func prompt(request Request) []openai.ChatCompletionMessage {
-	messages := []openai.ChatCompletionMessage{{Role: RoleSystem, Content: request.Instructions}}
-	for _, m := range request.History {
-		messages = append(messages, m.forModel())
-	}
-	if request.Text != "" {
-		messages = append(messages, openai.ChatCompletionMessage{Role: RoleUser, Content: request.Text})
-	}
-	return messages
-}
-
 // forModel returns the message as the protocol has it.
 func (m Message) forModel() openai.ChatCompletionMessage {
 	out := openai.ChatCompletionMessage{Role: m.Role, Content: m.Content, ToolCallID: m.ToolCallID}
+	if m.Role == RoleTool {
+		out.Content = resultOf(m.Content)
+	}
 	for _, call := range m.ToolCalls {
 		out.ToolCalls = append(out.ToolCalls, openai.ToolCall{
 			ID: call.ID, Type: openai.ToolTypeFunction,
 			Function: openai.FunctionCall{Name: call.Name, Arguments: call.Arguments},
 		})
 	}
-	return out
+	return clean(out)
 }
 
-// ownMessages returns the messages as sessions keep them.
-func ownMessages(said []openai.ChatCompletionMessage) []Message {
-	messages := make([]Message, len(said))
-	for i, m := range said {
-		messages[i] = Message{Role: m.Role, Content: textOf(m), ToolCallID: m.ToolCallID}
-		for _, call := range m.ToolCalls {
-			messages[i].ToolCalls = append(messages[i].ToolCalls, ToolCall{
-				ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments,
-			})
+// clean returns the message in a form that every provider accepts in the history. Bad
+// arguments become an empty object: some servers answer 400 to arguments that are not
+// JSON, and the tool's result quotes them. OpenAI answers 400 to a name that it would
+// not accept for a tool.
+func clean(m openai.ChatCompletionMessage) openai.ChatCompletionMessage {
+	m.ToolCalls = slices.Clone(m.ToolCalls)
+	for i := range m.ToolCalls {
+		call := &m.ToolCalls[i]
+		call.Index = nil
+		call.Type = openai.ToolTypeFunction
+		call.Function.Name = toolName(call.Function.Name)
+		if args, err := parseArguments(call.Function.Arguments); err == nil {
+			call.Function.Arguments = string(args)
+		} else {
+			call.Function.Arguments = "{}"
 		}
 	}
-	return messages
+	return m
+}
+
+// textOf returns the text of a message, or its refusal.
+func textOf(m openai.ChatCompletionMessage) string {
+	var text strings.Builder
+	text.WriteString(m.Content)
+	for _, part := range m.MultiContent {
+		text.WriteString(part.Text)
+	}
+	return cmp.Or(text.String(), m.Refusal)
+}
+
+// shorten returns the beginning of text, of at most limit bytes and of whole characters.
+func shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
 }

@@ -1,186 +1,178 @@
 package agent
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sashabaranov/go-openai"
 )
 
-// maxToolCalls limits the calls of one turn.
-const maxToolCalls = 128
+const (
+	maxToolCalls = 128     // in one turn
+	maxSaid      = 1 << 20 // bytes of text, or of arguments, in one turn
+)
 
 // conversation is the dialogue of one Run with the model.
 type conversation struct {
-	agent  *Agent
-	http   *transport
-	client *openai.Client
-	ids    map[string]bool // of all tool calls so far
-	usage  Usage           // of all answers so far
+	agent     *Agent
+	http      *transport
+	client    *openai.Client
+	offer     []openai.Tool
+	limited   bool // whether the caller limits the length of answers
+	system    []openai.ChatCompletionMessage
+	history   history
+	question  []openai.ChatCompletionMessage
+	ids       map[string]bool // of all tool calls so far
+	usage     Usage           // of all answers so far
+	shortened bool            // whether the history is not all of what was given
+
+	observe  func(Event) // nil unless the answer is streamed
+	patience *time.Timer // ends a request on which nothing comes any more
+	until    time.Time   // when patience ends, if nothing comes
 }
 
-func (a *Agent) converse() *conversation {
-	t := &transport{http: a.cfg.HTTPClient}
+// reply is what the model says in one turn.
+type reply struct {
+	openai.ChatCompletionMessage
+	finish openai.FinishReason
+	extras []json.RawMessage // extra_content, by tool call
+}
+
+// converse begins the conversation that the request is about.
+func (a *Agent) converse(request Request, tools toolset) (*conversation, error) {
+	options, err := request.Options.fields()
+	if err != nil {
+		return nil, fmt.Errorf("encoding the options: %w", err)
+	}
+	t := &transport{http: a.cfg.HTTPClient, options: options, extras: map[string]json.RawMessage{}}
 	config := openai.DefaultConfig(a.cfg.APIKey)
 	config.HTTPClient = t
 	if a.cfg.BaseURL != "" {
 		config.BaseURL = a.cfg.BaseURL
 	}
-	return &conversation{agent: a, http: t, client: openai.NewClientWithConfig(config), ids: map[string]bool{}}
+	c := &conversation{
+		agent: a, http: t, client: openai.NewClientWithConfig(config), offer: tools.offer,
+		limited: request.Options.limitTheAnswer(), history: newHistory(request), ids: map[string]bool{},
+	}
+	if request.Instructions != "" {
+		c.system = []openai.ChatCompletionMessage{{Role: RoleSystem, Content: request.Instructions}}
+	}
+	if request.Text != "" {
+		c.question = []openai.ChatCompletionMessage{{Role: RoleUser, Content: request.Text}}
+	}
+	for _, m := range request.History {
+		for _, call := range m.ToolCalls {
+			c.ids[call.ID] = true
+			if isGiven(call.Extra) {
+				t.extras[call.ID] = call.Extra
+			}
+		}
+	}
+	return c, nil
 }
 
-// ask returns the model's next message: text that is not blank, or tool calls.
-func (c *conversation) ask(
-	ctx context.Context, messages []openai.ChatCompletionMessage,
-) (openai.ChatCompletionMessage, error) {
-	askCtx, cancel := context.WithTimeout(ctx, c.agent.cfg.ModelTimeout)
-	defer cancel()
+// ask returns the model's next message: text that is not blank, or tool calls. The reply
+// beside an error is what was passed on of the text.
+func (c *conversation) ask(ctx context.Context, said []openai.ChatCompletionMessage) (reply, error) {
+	for {
+		answer, err := c.askOnce(ctx, said)
+		failure, failed := errors.AsType[*Error](err)
+		if !failed || failure.Kind != TooLong || answer.Content != "" || !c.history.halve() {
+			return answer, err
+		}
+		c.shortened = true
+		c.agent.cfg.Logger.InfoContext(ctx, "asking the model again with less history",
+			"messages", len(c.history.messages))
+	}
+}
+
+func (c *conversation) askOnce(ctx context.Context, said []openai.ChatCompletionMessage) (reply, error) {
+	askCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	c.until = time.Now().Add(c.agent.cfg.ModelTimeout)
+	c.patience = time.AfterFunc(c.agent.cfg.ModelTimeout, func() { cancel(context.DeadlineExceeded) })
+	defer c.patience.Stop()
 	answer, err := c.complete(askCtx, openai.ChatCompletionRequest{
-		Model: c.agent.cfg.Model, Messages: messages, Tools: c.agent.offer,
+		Model:    c.agent.cfg.Model,
+		Messages: slices.Concat(c.system, c.history.messages, c.question, said),
+		Tools:    c.offer,
 	})
 	if err != nil {
 		if ctx.Err() != nil {
-			return openai.ChatCompletionMessage{}, fmt.Errorf("asking the model: %w", ctx.Err())
+			return answer, fmt.Errorf("asking the model: %w", ctx.Err())
 		}
-		return openai.ChatCompletionMessage{}, c.failure(ctx, err)
+		return answer, c.failure(askCtx, err)
 	}
-	c.usage.Add(Usage{answer.Usage.PromptTokens, answer.Usage.CompletionTokens, answer.Usage.TotalTokens})
-	if len(answer.Choices) == 0 {
-		return openai.ChatCompletionMessage{}, &Error{Kind: Unavailable, cause: "the answer has no choices"}
+	if err := answer.check(); err != nil {
+		return answer, err
 	}
-	said := answer.Choices[0].Message
-	if len(said.ToolCalls) == 0 && strings.TrimSpace(textOf(said)) == "" {
-		return said, &Error{Kind: Unavailable, cause: "the answer is empty"}
+	c.identify(&answer)
+	if len(answer.ToolCalls) > 0 {
+		delete(c.http.options, "tool_choice")
+		return answer, nil
 	}
-	if len(said.ToolCalls) > maxToolCalls {
-		return said, &Error{Kind: Unavailable, cause: fmt.Sprintf("the answer has %d tool calls", len(said.ToolCalls))}
+	if note := cutOff(answer.finish); note != "" && !c.limited {
+		c.agent.cfg.Logger.WarnContext(ctx, "the model's answer is cut off", "finish_reason", answer.finish)
+		answer.Content += note
+		c.pass(note)
 	}
-	c.identify(said.ToolCalls)
-	if note := cutOff(answer.Choices[0].FinishReason); note != "" && len(said.ToolCalls) == 0 {
-		c.agent.cfg.Logger.WarnContext(ctx, "the model's answer is cut off", "finish_reason", answer.Choices[0].FinishReason)
-		said.Content = textOf(said) + "\n\n" + note
-		said.MultiContent = nil
+	return answer, nil
+}
+
+// pass passes a piece of the reply on.
+func (c *conversation) pass(text string) {
+	if c.observe != nil && text != "" {
+		c.observe(Token{text})
 	}
-	return said, nil
+}
+
+// check returns why the reply cannot be used, if it cannot.
+func (r *reply) check() error {
+	if len(r.ToolCalls) == 0 && strings.TrimSpace(r.Content) == "" {
+		return &Error{Kind: Unavailable, cause: "the answer is empty"}
+	}
+	if len(r.ToolCalls) > maxToolCalls {
+		return &Error{Kind: Unavailable, cause: fmt.Sprintf("the answer has %d tool calls", len(r.ToolCalls))}
+	}
+	size := 0
+	for _, call := range r.ToolCalls {
+		size += len(call.Function.Name) + len(call.Function.Arguments)
+	}
+	if size > maxSaid {
+		return &Error{Kind: Unavailable, cause: "the arguments of the tool calls are too large"}
+	}
+	return nil
 }
 
 // cutOff returns what the user is told of an answer that is not whole.
 func cutOff(reason openai.FinishReason) string {
 	switch reason {
 	case openai.FinishReasonLength:
-		return "[The answer is cut off here: it reached the model's limit.]"
+		return "\n\n[The answer is cut off here: it reached the model's limit.]"
 	case openai.FinishReasonContentFilter:
-		return "[The answer is cut off here: the model provider's filter stopped it.]"
+		return "\n\n[The answer is cut off here: the model provider's filter stopped it.]"
 	}
 	return ""
 }
 
-// identify gives a new id to every call that has none or the id of another call.
-func (c *conversation) identify(calls []openai.ToolCall) {
-	for i := range calls {
-		for n := len(c.ids); calls[i].ID == "" || c.ids[calls[i].ID]; n++ {
-			calls[i].ID = fmt.Sprintf("call%05d", n) // Mistral demands nine letters and digits
+// identify gives a new id to every call that has none or the id of another call, and
+// keeps what the provider wants back with the call.
+func (c *conversation) identify(r *reply) {
+	for i := range r.ToolCalls {
+		call := &r.ToolCalls[i]
+		for n := len(c.ids); call.ID == "" || c.ids[call.ID]; n++ {
+			call.ID = fmt.Sprintf("call%05d", n) // Mistral demands nine letters and digits
 		}
-		c.ids[calls[i].ID] = true
-	}
-}
-
-// asHistory returns the model's message in a form that every provider accepts in
-// the history. Bad arguments become an empty object: some servers answer 400 to
-// arguments that are not JSON, and the tool's result quotes them. OpenAI answers 400
-// to a name that it would not accept for a tool.
-func asHistory(said openai.ChatCompletionMessage) openai.ChatCompletionMessage {
-	said.Role = openai.ChatMessageRoleAssistant
-	said.ToolCalls = slices.Clone(said.ToolCalls)
-	for i := range said.ToolCalls {
-		call := &said.ToolCalls[i]
-		call.Index = nil
-		call.Type = openai.ToolTypeFunction
-		call.Function.Name = toolName(call.Function.Name)
-		if args, err := parseArguments(call.Function.Arguments); err == nil {
-			call.Function.Arguments = string(args)
-		} else {
-			call.Function.Arguments = "{}"
+		c.ids[call.ID] = true
+		if i < len(r.extras) && isGiven(r.extras[i]) {
+			c.http.extras[call.ID] = r.extras[i]
 		}
 	}
-	return said
-}
-
-// failure explains why a request to the model failed. The provider's words go only
-// to the log, without the key.
-func (c *conversation) failure(ctx context.Context, err error) *Error {
-	failure := &Error{Kind: Unavailable, RetryAfter: c.http.latest.retryAfter}
-	words := err.Error()
-	var (
-		apiErr     *openai.APIError
-		requestErr *openai.RequestError
-		netErr     net.Error
-		opErr      *net.OpError
-		certErr    *tls.CertificateVerificationError
-	)
-	switch {
-	case errors.As(err, &requestErr): // first, because it may wrap an empty APIError
-		words = string(requestErr.Body)
-	case errors.As(err, &apiErr):
-		words = apiErr.Message
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		failure.Kind = Timeout
-		failure.cause = "no answer in time"
-	case !c.http.latest.sent:
-		failure.Kind = Rejected
-		failure.cause = c.redact(err.Error())
-	case errors.As(err, &opErr):
-		failure.cause = c.redact(opErr.Error())
-	case errors.As(err, &certErr):
-		failure.cause = c.redact(certErr.Error())
-	case c.http.latest.answered:
-		failure.cause = "the answer is not a chat completion, or not a whole one"
-	default:
-		failure.cause = "the connection broke before there was an answer"
-	}
-	// go-openai knows the status only if the body has OpenAI's shape.
-	if status := c.http.latest.status; status >= http.StatusBadRequest {
-		failure.Status = status
-		failure.Kind = kindOf(status)
-		failure.cause = fmt.Sprintf("the provider answered status %d", status)
-		if isTooLong(status, codeOf(err), words) {
-			failure.Kind = TooLong
-		}
-	}
-	c.agent.cfg.Logger.WarnContext(ctx, "asking the model failed", "error", failure, "details", c.redact(words))
-	return failure
-}
-
-// codeOf returns OpenAI's code of an error, or nothing.
-func codeOf(err error) string {
-	var apiErr *openai.APIError
-	if !errors.As(err, &apiErr) {
-		return ""
-	}
-	code, _ := apiErr.Code.(string)
-	return code
-}
-
-// isTooLong reports whether the provider refused the request because it has more text
-// than the model takes. Only OpenAI has a code for it.
-func isTooLong(status int, code, words string) bool {
-	if status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
-		return status == http.StatusRequestEntityTooLarge
-	}
-	if code == "context_length_exceeded" || code == "string_above_max_length" {
-		return true
-	}
-	words = strings.ToLower(words)
-	return slices.ContainsFunc([]string{
-		"context length", "context window", "maximum number of tokens", "maximum context", "prompt is too long",
-	}, func(phrase string) bool { return strings.Contains(words, phrase) })
 }
 
 // redact removes the API key from what a provider said, and shortens it.
@@ -189,14 +181,4 @@ func (c *conversation) redact(s string) string {
 		s = strings.ReplaceAll(s, key, "[API key]")
 	}
 	return fmt.Sprintf("%.500s", s)
-}
-
-// textOf returns the text of a message, or its refusal.
-func textOf(m openai.ChatCompletionMessage) string {
-	var text strings.Builder
-	text.WriteString(m.Content)
-	for _, part := range m.MultiContent {
-		text.WriteString(part.Text)
-	}
-	return cmp.Or(text.String(), m.Refusal)
 }

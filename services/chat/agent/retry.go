@@ -18,29 +18,43 @@ const (
 )
 
 // complete sends the request, and again if the failure may pass: a broken connection,
-// or a status of 408, 409, 429, 500 or above. All attempts and waits end with ctx.
-func (c *conversation) complete(
-	ctx context.Context, request openai.ChatCompletionRequest,
-) (openai.ChatCompletionResponse, error) {
+// or a status of 408, 409, 429, 500 or above. All attempts and waits end with ctx, and
+// nothing is tried again after a part of the text was passed on.
+func (c *conversation) complete(ctx context.Context, request openai.ChatCompletionRequest) (reply, error) {
 	for retry := 0; ; retry++ {
-		answer, err := c.client.CreateChatCompletion(ctx, request)
-		if err == nil || retry == maxRetries || !c.mayPass(err) {
+		answer, err := c.attempt(ctx, request)
+		if err == nil || retry == maxRetries || answer.Content != "" || !c.mayPass(err) {
 			return answer, err
 		}
 		wait := retryWait << retry
 		wait += rand.N(wait / 2)
 		wait = max(wait, c.http.latest.retryAfter)
-		deadline, limited := ctx.Deadline()
-		if wait > maxRetryWait || limited && time.Until(deadline) <= wait {
+		if wait > maxRetryWait || time.Until(c.deadline(ctx)) <= wait {
 			return answer, err
 		}
 		c.agent.cfg.Logger.InfoContext(ctx, "asking the model again",
 			"status", c.http.latest.status, "error", c.redact(err.Error()), "wait", wait.String())
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		c.agent.pause(ctx, wait)
+		if ctx.Err() != nil {
 			return answer, err
 		}
+	}
+}
+
+// deadline returns when the request ends if nothing comes.
+func (c *conversation) deadline(ctx context.Context) time.Time {
+	if deadline, limited := ctx.Deadline(); limited && deadline.Before(c.until) {
+		return deadline
+	}
+	return c.until
+}
+
+func pause(ctx context.Context, wait time.Duration) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -23,9 +24,10 @@ const testKey = "sk-test-0123456789"
 type fixture struct {
 	agent *Agent
 
-	mu   sync.Mutex
-	seen []openai.ChatCompletionRequest
-	log  bytes.Buffer
+	mu    sync.Mutex
+	seen  []openai.ChatCompletionRequest
+	waits []time.Duration // between attempts, which do not take place
+	log   bytes.Buffer
 }
 
 // setup completes cfg, starts the model, and stops it at the end of the test.
@@ -53,6 +55,11 @@ func setup(t *testing.T, cfg Config) *fixture {
 	if s.agent, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
+	s.agent.pause = func(_ context.Context, wait time.Duration) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.waits = append(s.waits, wait)
+	}
 	return s
 }
 
@@ -78,8 +85,14 @@ func (s *fixture) record(t *testing.T, model http.Handler) http.Handler {
 
 // run answers text and returns the reply.
 func (s *fixture) run(ctx context.Context, instructions, text string) (string, error) {
-	answer, err := s.agent.Run(ctx, Request{Instructions: instructions, Text: text})
+	answer, err := s.agent.Run(ctx, Request{Instructions: cmp.Or(instructions, "Be kind."), Text: text})
 	return answer.Reply, err
+}
+
+func (s *fixture) waited() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.waits
 }
 
 func (s *fixture) requests() []openai.ChatCompletionRequest {

@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,13 +20,14 @@ const (
 	maxRetryAfter  = 24 * time.Hour
 )
 
-// transport sends the requests of one conversation and keeps what go-openai drops:
-// Retry-After, and the extra_content of tool calls. Gemini puts a signature there
-// and refuses history in which it is missing.
+// transport sends the requests of one conversation. It adds what go-openai has no place
+// for, and keeps what it drops: Retry-After, the stream itself, and the extra_content of
+// tool calls. Gemini puts a signature there and refuses history in which it is missing.
 type transport struct {
-	http   *http.Client
-	latest exchange
-	extras [][]json.RawMessage // for each turn with tool calls: extra_content by call
+	http    *http.Client
+	options map[string]json.RawMessage // fields that are added to each request
+	extras  map[string]json.RawMessage // extra_content, by the id of the call
+	latest  exchange
 }
 
 // exchange is the state of a request.
@@ -35,12 +37,14 @@ type exchange struct {
 	broke      bool // whether the connection failed, before the answer or within it
 	status     int
 	retryAfter time.Duration
+	stream     io.ReadCloser // the answer, if it is streamed
+	body       []byte        // the answer otherwise
 }
 
-// Do sends the request and reads the whole answer.
+// Do sends the request. It reads the whole answer, unless that is a stream.
 func (t *transport) Do(req *http.Request) (*http.Response, error) {
-	if err := t.restore(req); err != nil {
-		return nil, fmt.Errorf("restoring extra_content: %w", err)
+	if err := t.complete(req); err != nil {
+		return nil, fmt.Errorf("completing the request: %w", err)
 	}
 	t.latest = exchange{sent: true}
 	res, err := t.http.Do(req)
@@ -48,9 +52,14 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 		t.latest.broke = isBroken(req.Context(), err)
 		return nil, err
 	}
-	defer res.Body.Close()
 	t.latest.answered = true
 	t.latest.status = res.StatusCode
+	if isStream(req, res) {
+		t.latest.stream = res.Body
+		res.Body = http.NoBody // go-openai's reader of streams loses errors and extra_content
+		return res, nil
+	}
+	defer res.Body.Close()
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode == http.StatusServiceUnavailable {
 		t.latest.retryAfter = parseRetryAfter(res.Header.Get("Retry-After"), time.Now())
 	}
@@ -62,9 +71,16 @@ func (t *transport) Do(req *http.Request) (*http.Response, error) {
 	if len(body) > maxAnswerBytes {
 		return nil, fmt.Errorf("the answer is larger than %d bytes", maxAnswerBytes)
 	}
-	t.record(body)
+	t.latest.body = body
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil
+}
+
+// isStream reports whether the answer is streamed. Some servers answer with JSON to a
+// request for a stream.
+func isStream(req *http.Request, res *http.Response) bool {
+	return req.Header.Get("Accept") == "text/event-stream" && res.StatusCode < http.StatusMultipleChoices &&
+		!strings.HasPrefix(res.Header.Get("Content-Type"), "application/json")
 }
 
 // isBroken reports whether err is a failure of the connection that may pass. The end of
@@ -73,9 +89,8 @@ func isBroken(ctx context.Context, err error) bool {
 	return ctx.Err() == nil && !errors.As(err, new(*tls.CertificateVerificationError))
 }
 
-// record keeps the extra_content of an answer with tool calls. It ignores a body
-// that is no answer, which go-openai reports.
-func (t *transport) record(body []byte) {
+// extrasOf returns the extra_content of an answer with tool calls.
+func extrasOf(body []byte) []json.RawMessage {
 	var answer struct {
 		Choices []struct {
 			Message struct {
@@ -87,20 +102,18 @@ func (t *transport) record(body []byte) {
 	}
 	// go-openai uses a decoder too: both ignore what follows the first JSON value.
 	if json.NewDecoder(bytes.NewReader(body)).Decode(&answer) != nil || len(answer.Choices) == 0 {
-		return
+		return nil
 	}
 	var extras []json.RawMessage
 	for _, call := range answer.Choices[0].Message.ToolCalls {
 		extras = append(extras, call.Extra)
 	}
-	if extras != nil {
-		t.extras = append(t.extras, extras)
-	}
+	return extras
 }
 
-// restore puts the recorded extra_content back into the tool calls of the request.
-func (t *transport) restore(req *http.Request) error {
-	if !t.hasExtras() {
+// complete adds the options to the request, and their extra_content to tool calls.
+func (t *transport) complete(req *http.Request) error {
+	if len(t.options) == 0 && len(t.extras) == 0 {
 		return nil
 	}
 	body, err := io.ReadAll(req.Body)
@@ -111,22 +124,11 @@ func (t *transport) restore(req *http.Request) error {
 	if err := json.Unmarshal(body, &request); err != nil {
 		return err
 	}
-	var messages []map[string]json.RawMessage
-	if err := json.Unmarshal(request["messages"], &messages); err != nil {
-		return err
-	}
-	turns := t.extras
-	for _, message := range messages {
-		if message["tool_calls"] == nil || len(turns) == 0 {
-			continue
-		}
-		if message["tool_calls"], err = addExtras(message["tool_calls"], turns[0]); err != nil {
+	maps.Copy(request, t.options)
+	if len(t.extras) > 0 {
+		if request["messages"], err = t.withExtras(request["messages"]); err != nil {
 			return err
 		}
-		turns = turns[1:]
-	}
-	if request["messages"], err = json.Marshal(messages); err != nil {
-		return err
 	}
 	if body, err = json.Marshal(request); err != nil {
 		return err
@@ -137,23 +139,34 @@ func (t *transport) restore(req *http.Request) error {
 	return nil
 }
 
-func (t *transport) hasExtras() bool {
-	return slices.ContainsFunc(t.extras, func(turn []json.RawMessage) bool {
-		return slices.ContainsFunc(turn, isGiven)
-	})
-}
-
-func addExtras(toolCalls json.RawMessage, extras []json.RawMessage) (json.RawMessage, error) {
-	var calls []map[string]json.RawMessage
-	if err := json.Unmarshal(toolCalls, &calls); err != nil {
+func (t *transport) withExtras(encoded json.RawMessage) (json.RawMessage, error) {
+	var messages []map[string]json.RawMessage
+	if err := json.Unmarshal(encoded, &messages); err != nil {
 		return nil, err
 	}
-	for i, call := range calls {
-		if i < len(extras) && isGiven(extras[i]) {
-			call["extra_content"] = extras[i]
+	for _, message := range messages {
+		if message["tool_calls"] == nil {
+			continue
+		}
+		var calls []map[string]json.RawMessage
+		if err := json.Unmarshal(message["tool_calls"], &calls); err != nil {
+			return nil, err
+		}
+		for _, call := range calls {
+			var id string
+			if err := json.Unmarshal(call["id"], &id); err != nil {
+				return nil, err
+			}
+			if extra, ok := t.extras[id]; ok {
+				call["extra_content"] = extra
+			}
+		}
+		var err error
+		if message["tool_calls"], err = json.Marshal(calls); err != nil {
+			return nil, err
 		}
 	}
-	return json.Marshal(calls)
+	return json.Marshal(messages)
 }
 
 func isGiven(extra json.RawMessage) bool { return extra != nil && string(extra) != "null" }
