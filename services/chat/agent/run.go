@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,9 +88,10 @@ func (r *run) answer(reply string, finish openai.FinishReason) Answer {
 
 // brokenOff returns the answer that ends with the beginning of a reply.
 func (r *run) brokenOff(reply reply) Answer {
-	if reply.Content != "" {
-		r.said = append(r.said, openai.ChatCompletionMessage{Role: RoleAssistant, Content: reply.Content})
+	if strings.TrimSpace(reply.Content) == "" {
+		return r.answer("", "")
 	}
+	r.said = append(r.said, openai.ChatCompletionMessage{Role: RoleAssistant, Content: reply.Content})
 	return r.answer(reply.Content, "")
 }
 

@@ -24,10 +24,11 @@ const testKey = "sk-test-0123456789"
 type fixture struct {
 	agent *Agent
 
-	mu    sync.Mutex
-	seen  []openai.ChatCompletionRequest
-	waits []time.Duration // between attempts, which do not take place
-	log   bytes.Buffer
+	mu     sync.Mutex
+	seen   []openai.ChatCompletionRequest
+	bodies [][]byte        // of the same requests
+	waits  []time.Duration // between attempts, which do not take place
+	log    bytes.Buffer
 }
 
 // setup completes cfg, starts the model, and stops it at the end of the test.
@@ -67,20 +68,28 @@ func setup(t *testing.T, cfg Config) *fixture {
 func (s *fixture) record(t *testing.T, model http.Handler) http.Handler {
 	t.Helper()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Errorf("reading a request of the agent: %v", err)
-		}
-		var request openai.ChatCompletionRequest
-		if err := json.Unmarshal(body, &request); err != nil {
-			t.Errorf("the agent asks with %s: %v", body, err)
-		}
-		s.mu.Lock()
-		s.seen = append(s.seen, request)
-		s.mu.Unlock()
-		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.asked(t, r)
 		model.ServeHTTP(w, r)
 	})
+}
+
+// asked keeps a request and returns how many there are.
+func (s *fixture) asked(t *testing.T, r *http.Request) int {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Errorf("reading a request of the agent: %v", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var request openai.ChatCompletionRequest
+	if err := json.Unmarshal(body, &request); err != nil {
+		t.Errorf("the agent asks with %s: %v", body, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, request)
+	s.bodies = append(s.bodies, body)
+	return len(s.seen)
 }
 
 // run answers text and returns the reply.

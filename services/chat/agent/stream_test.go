@@ -1,0 +1,483 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// observed is what a run passes on.
+type observed struct {
+	mu     sync.Mutex
+	events []Event
+}
+
+func (o *observed) observe(event Event) {
+	if !o.mu.TryLock() {
+		panic("two events at once")
+	}
+	defer o.mu.Unlock()
+	o.events = append(o.events, event)
+}
+
+// text returns the tokens since the last event that is none.
+func (o *observed) text() string {
+	text := ""
+	for _, event := range o.events {
+		if token, ok := event.(Token); ok {
+			text += token.Text
+		} else {
+			text = ""
+		}
+	}
+	return text
+}
+
+// stream answers text and observes the run.
+func (s *fixture) stream(ctx context.Context, request Request) (Answer, *observed, error) {
+	seen := &observed{}
+	request.Observe = seen.observe
+	answer, err := s.agent.Run(ctx, request)
+	return answer, seen, err
+}
+
+// TestStreamsComeToTheSame compares each way to call tools with and without a stream.
+func TestStreamsComeToTheSame(t *testing.T) {
+	t.Parallel()
+	for _, behaviour := range []string{
+		"", "tools=parallel", "tools=malformed", "tools=unknown", "tools=empty", "tools=text", "tools=noid", "tools=gemini",
+	} {
+		t.Run(behaviour, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t, Config{Model: "offline?" + behaviour, Tools: []Tool{clockThat(works)}})
+			request := Request{Instructions: Instructions(3, true), Text: "What time is it?"}
+			whole, err := s.agent.Run(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			streamed, seen, err := s.stream(t.Context(), request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The ids depend on the request, and a signature on the ids.
+			ignored := cmpopts.IgnoreFields(ToolCall{}, "ID", "Extra")
+			if diff := cmp.Diff(whole, streamed, ignored, cmpopts.IgnoreFields(Message{}, "ToolCallID")); diff != "" {
+				t.Errorf("with a stream (-whole +streamed):\n%s", diff)
+			}
+			if seen.text() != streamed.Reply || !strings.Contains(streamed.Reply, "noon") &&
+				!strings.Contains(streamed.Reply, "UTC") {
+				t.Errorf("the tokens are %q; want the reply %q", seen.text(), streamed.Reply)
+			}
+			checkCalls(t, seen.events, streamed)
+		})
+	}
+}
+
+// checkCalls holds that each call and its result were observed as the answer has them.
+func checkCalls(t *testing.T, events []Event, answer Answer) {
+	t.Helper()
+	var called []ToolCall
+	results := map[string]string{}
+	for _, event := range events {
+		switch event := event.(type) {
+		case ToolCalled:
+			called = append(called, event.ToolCall)
+		case ToolAnswered:
+			results[event.ID] = event.Result
+			if event.Name == "" || event.Took < 0 {
+				t.Errorf("observed %+v; want the name and the time", event)
+			}
+		}
+	}
+	var want []ToolCall
+	for _, m := range answer.Messages {
+		want = append(want, m.ToolCalls...)
+		if m.Role == RoleTool && results[m.ToolCallID] != m.Content {
+			t.Errorf("the result of %s was observed as %q; want %q", m.ToolCallID, results[m.ToolCallID], m.Content)
+		}
+	}
+	if diff := cmp.Diff(want, called, cmpopts.IgnoreFields(ToolCall{}, "Arguments")); diff != "" || len(want) == 0 {
+		t.Errorf("calls (-answer +observed):\n%s", diff)
+	}
+}
+
+// scripted returns an agent whose model gives the answers one after the other, and then
+// the last one again. An answer that begins with a digit is a status and a body of JSON,
+// one that begins with "{" is such a body, and others are streams.
+func scripted(t *testing.T, cfg Config, answers ...string) *fixture {
+	t.Helper()
+	var s *fixture
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := answers[min(s.asked(t, r), len(answers))-1]
+		switch {
+		case '0' <= answer[0] && answer[0] <= '9':
+			var status int
+			_, _ = fmt.Sscan(answer[:3], &status)
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			answer = answer[3:]
+		case answer[0] == '{':
+			w.Header().Set("Content-Type", "application/json")
+		default:
+			w.Header().Set("Content-Type", "text/event-stream")
+		}
+		_, _ = w.Write([]byte(answer))
+		if strings.HasSuffix(answer, "cut") {
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(server.Close)
+	cfg.BaseURL = server.URL + "/v1"
+	s = setup(t, cfg)
+	return s
+}
+
+// events returns a stream of the data.
+func events(data ...string) string {
+	return "data: " + strings.Join(data, "\n\ndata: ") + "\n\n"
+}
+
+// delta returns a chunk of a stream.
+func delta(delta string) string { return `{"choices":[{"index":0,"delta":` + delta + `}]}` }
+
+// calls returns a chunk with pieces of tool calls.
+func calls(pieces ...string) string {
+	return delta(`{"tool_calls":[` + strings.Join(pieces, ",") + `]}`)
+}
+
+const (
+	stop  = `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
+	usage = `{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}`
+	done  = "[DONE]"
+)
+
+func TestTextOfStreams(t *testing.T) {
+	t.Parallel()
+	hello := delta(`{"role":"assistant","content":"Hel"}`)
+	lo := delta(`{"content":"lo"}`)
+	for name, tc := range map[string]struct {
+		stream string
+		reply  string
+		tokens []Event
+		usage  Usage
+	}{
+		"as OpenAI does": {
+			events(delta(`{"role":"assistant","content":""}`), hello, lo, stop, usage, done),
+			"Hello", []Event{Token{"Hel"}, Token{"lo"}}, Usage{5, 2, 7},
+		},
+		"usage so far in each chunk": {
+			events(strings.Replace(hello, "{", `{"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6},`, 1), lo,
+				strings.Replace(stop, "{", `{"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7},`, 1), done),
+			"Hello", []Event{Token{"Hel"}, Token{"lo"}}, Usage{5, 2, 7},
+		},
+		"no [DONE]":                {events(hello, lo, stop), "Hello", nil, Usage{}},
+		"no finish_reason":         {events(hello, lo, done), "Hello", nil, Usage{}},
+		"cut off after its end":    {events(hello, lo, stop) + "cut", "Hello", nil, Usage{}},
+		"nothing after [DONE]":     {events(hello, lo, done, lo), "Hello", nil, Usage{}},
+		"comments and other types": {": wait\n\nevent: ping\ndata: {}\n\n" + events(hello, lo, stop, done), "Hello", nil, Usage{}},
+		"other line ends":          {strings.ReplaceAll(events(hello, lo, stop, done), "\n", "\r\n"), "Hello", nil, Usage{}},
+		"no blank after data":      {strings.ReplaceAll(events(hello, lo, stop, done), "data: ", "data:"), "Hello", nil, Usage{}},
+		"null in place of values": {
+			events(`{"choices":null,"usage":null}`, delta(`null`), delta(`{"content":null,"tool_calls":null}`), hello, lo, stop, done),
+			"Hello", nil, Usage{},
+		},
+		"a refusal":       {events(delta(`{"refusal":"No"}`), delta(`{"refusal":"."}`), stop, done), "No.", nil, Usage{}},
+		"thinking":        {events(delta(`{"reasoning_content":"hm"}`), hello, lo, stop, done), "Hello", nil, Usage{}},
+		"parts of text":   {events(delta(`{"content":[{"type":"thinking"},{"type":"text","text":"Hello"}]}`), stop, done), "Hello", nil, Usage{}},
+		"another choice":  {events(hello, strings.Replace(lo, `"index":0`, `"index":1`, 1), stop, done), "Hel", nil, Usage{}},
+		"blanks at first": {events(delta(`{"content":"\n"}`), delta(`{"content":"\n"}`), hello, stop, done), "\n\nHel", []Event{Token{"\n\nHel"}}, Usage{}},
+		"JSON in place of a stream": {
+			`{"choices":[{"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}],` +
+				`"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}`,
+			"Hello", []Event{Token{"Hello"}}, Usage{5, 2, 7},
+		},
+		"the model's limit": {
+			events(hello, strings.Replace(stop, "stop", "length", 1), done),
+			"Hel\n\n[The answer is cut off here: it reached the model's limit.]",
+			[]Event{Token{"Hel"}, Token{"\n\n[The answer is cut off here: it reached the model's limit.]"}}, Usage{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := scripted(t, Config{}, tc.stream)
+			answer, seen, err := s.stream(t.Context(), Request{Text: "hi"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.Reply != tc.reply || seen.text() != tc.reply || answer.Usage != tc.usage {
+				t.Errorf("reply = %q, tokens = %q, usage = %+v; want %q, usage %+v",
+					answer.Reply, seen.text(), answer.Usage, tc.reply, tc.usage)
+			}
+			if tc.tokens != nil && !cmp.Equal(seen.events, tc.tokens) {
+				t.Errorf("events = %q; want %q", seen.events, tc.tokens)
+			}
+			if request := s.requests()[0]; !request.Stream || !request.StreamOptions.IncludeUsage {
+				t.Errorf("the model was asked with %+v; want a stream with its usage", request)
+			}
+		})
+	}
+}
+
+func TestToolCallsOfStreams(t *testing.T) {
+	t.Parallel()
+	one := ToolCall{ID: "a", Name: "look", Arguments: `{"at":1}`}
+	two := ToolCall{ID: "b", Name: "look", Arguments: `{"at":2}`}
+	other := ToolCall{ID: "b", Name: "hear", Arguments: `{}`}
+	for name, tc := range map[string]struct {
+		chunks []string
+		want   []ToolCall
+	}{
+		"as OpenAI does": {[]string{
+			calls(`{"index":0,"id":"a","type":"function","function":{"name":"look","arguments":""}}`),
+			calls(`{"index":0,"function":{"arguments":"{\"at\""}}`), calls(`{"index":0,"function":{"arguments":":1}"}}`),
+			calls(`{"index":1,"id":"b","type":"function","function":{"name":"look","arguments":""}}`),
+			calls(`{"index":1,"function":{"arguments":"{\"at\":2}"}}`),
+		}, []ToolCall{one, two}},
+		"pieces by turns": {[]string{
+			calls(`{"index":0,"id":"a","function":{"name":"look"}}`, `{"index":1,"id":"b","function":{"name":"look"}}`),
+			calls(`{"index":0,"function":{"arguments":"{\"at\":"}}`, `{"index":1,"function":{"arguments":"{\"at\":"}}`),
+			calls(`{"index":0,"function":{"arguments":"1}"}}`), calls(`{"index":1,"function":{"arguments":"2}"}}`),
+		}, []ToolCall{one, two}},
+		"id and name with each piece": {[]string{
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\""}}`),
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":":1}"}}`),
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":""}}`),
+		}, []ToolCall{one}},
+		"no index, whole calls": {[]string{
+			calls(`{"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`, `{"id":"b","function":{"name":"look","arguments":"{\"at\":2}"}}`),
+		}, []ToolCall{one, two}},
+		"no index, in pieces": {[]string{
+			calls(`{"id":"a","function":{"name":"look"}}`), calls(`{"function":{"arguments":"{\"at\":"}}`), calls(`{"function":{"arguments":"1}"}}`),
+			calls(`{"id":"b","function":{"name":"look"}}`), calls(`{"id":"b","function":{"arguments":"{\"at\":2}"}}`),
+		}, []ToolCall{one, two}},
+		"no index and no id": {[]string{
+			calls(`{"function":{"name":"look","arguments":"{\"at\":1}"}}`, `{"function":{"name":"look","arguments":"{\"at\":2}"}}`),
+			calls(`{"function":{"name":"hear"}}`),
+		}, []ToolCall{{Name: "look", Arguments: `{"at":1}`}, {Name: "look", Arguments: `{"at":2}`}, {Name: "hear", Arguments: "{}"}}},
+		"one index for all": {[]string{
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`),
+			calls(`{"index":0,"id":"b","function":{"name":"hear","arguments":"{}"}}`),
+		}, []ToolCall{one, other}},
+		"one index for all, no ids": {[]string{
+			calls(`{"index":0,"function":{"name":"look","arguments":"{\"at\":1}"}}`),
+			calls(`{"index":0,"function":{"name":"look","arguments":"{\"at\":2}"}}`),
+			calls(`{"index":0,"function":{"name":"hear","arguments":""}}`),
+		}, []ToolCall{{Name: "look", Arguments: `{"at":1}`}, {Name: "look", Arguments: `{"at":2}`}, {Name: "hear", Arguments: "{}"}}},
+		"one id for all": {[]string{
+			calls(`{"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`, `{"id":"a","function":{"name":"look","arguments":"{\"at\":2}"}}`),
+		}, []ToolCall{one, {Name: "look", Arguments: `{"at":2}`}}},
+		"null in place of values": {[]string{
+			calls(`{"index":null,"id":"a","function":{"name":"look","arguments":null}}`), calls(`{"id":null,"function":{"name":null,"arguments":"{\"at\":1}"}}`),
+		}, []ToolCall{one}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, finish := range []string{"tool_calls", "stop"} {
+				end := strings.Replace(stop, "stop", finish, 1)
+				s := scripted(t, Config{}, events(append(tc.chunks, end, done)...))
+				answer, _, err := s.stream(t.Context(), Request{Text: "hi", Tools: []Tool{{Name: "look"}, {Name: "hear"}}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				seen := map[string]bool{}
+				for i, call := range answer.Calls {
+					if call.ID == "" || seen[call.ID] {
+						t.Errorf("call %d has the id %q", i, call.ID)
+					}
+					seen[call.ID] = true
+					if i < len(tc.want) && tc.want[i].ID == "" {
+						answer.Calls[i].ID = ""
+					}
+				}
+				if diff := cmp.Diff(tc.want, answer.Calls); diff != "" || answer.FinishReason != "tool_calls" {
+					t.Errorf("finish_reason %s, calls (-want +got):\n%s", answer.FinishReason, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestFailuresOfStreams(t *testing.T) {
+	t.Parallel()
+	begun := delta(`{"content":"Once upon"}`)
+	for name, tc := range map[string]struct {
+		stream string
+		kind   Kind
+		status int
+		reply  string
+		asked  int
+	}{
+		"no end":                   {events(begun), Unavailable, 0, "Once upon", 1},
+		"no beginning":             {": nothing\n\n", Unavailable, 0, "", 3},
+		"no choice":                {events(usage, done), Unavailable, 0, "", 1},
+		"blank":                    {events(delta(`{"content":" \n"}`), stop, done), Unavailable, 0, "", 1},
+		"broken":                   {events(begun) + "cut", Unavailable, 0, "Once upon", 1},
+		"broken before text":       {events(delta(`{"content":" "}`)) + "cut", Unavailable, 0, "", 3},
+		"broken within calls":      {events(calls(`{"index":0,"id":"a","function":{"name":"look"}}`)) + "cut", Unavailable, 0, "", 3},
+		"not JSON":                 {events(begun, `{"cho`), Unavailable, 0, "Once upon", 1},
+		"an error":                 {events(begun, `{"error":{"message":"down","type":"server_error"}}`), Unavailable, 500, "Once upon", 1},
+		"an error as text":         {events(`{"error":"down"}`), Unavailable, 500, "", 3},
+		"an error with a status":   {events(`{"choices":[],"id":"x","error":{"message":"slow down","code":429}}`), RateLimited, 429, "", 3},
+		"an error after a comment": {": wait\n\nevent: error\n" + events(`{"error":{"message":"no","type":"invalid_request_error"}}`), Rejected, 400, "", 1},
+		"no quota left":            {events(`{"error":{"message":"pay","code":"insufficient_quota"}}`), RateLimited, 429, "", 1},
+		"too long":                 {events(`{"error":{"message":"","code":"context_length_exceeded"}}`), TooLong, 400, "", 1},
+		"overloaded":               {events(`{"error":{"message":"","type":"overloaded_error"}}`), Unavailable, 503, "", 3},
+		"a status":                 {`401{"error":{"message":"key sk-test-0123456789"}}`, Unauthorized, 401, "", 1},
+		"bad JSON for a stream":    {`{"cho`, Unavailable, 0, "", 1},
+		"too many calls":           {events(calls(strings.Repeat(`{"function":{"name":"look"}},`, 200) + `{"function":{"name":"look"}}`)), Unavailable, 0, "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := scripted(t, Config{}, tc.stream)
+			answer, seen, err := s.stream(t.Context(), Request{Text: "hi"})
+			failure, ok := errors.AsType[*Error](err)
+			if !ok || failure.Kind != tc.kind || failure.Status != tc.status {
+				t.Errorf("error = %#v; want kind %s, status %d", err, tc.kind, tc.status)
+			}
+			if answer.Reply != tc.reply || seen.text() != tc.reply {
+				t.Errorf("reply = %q, tokens = %q; want %q", answer.Reply, seen.text(), tc.reply)
+			}
+			if asked := len(s.requests()); asked != tc.asked {
+				t.Errorf("the model was asked %d times; want %d", asked, tc.asked)
+			}
+			if log := s.logged(); strings.Contains(log, testKey) {
+				t.Errorf("the log has the API key: %s", log)
+			}
+		})
+	}
+}
+
+// TestStreamsAreTriedAgain holds that the second answer is the one that is passed on.
+func TestStreamsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	s := scripted(t, Config{}, events(delta(`{"content":"\n"}`))+"cut", events(delta(`{"content":"Hello"}`), stop, usage, done))
+	answer, seen, err := s.stream(t.Context(), Request{Text: "hi"})
+	if err != nil || answer.Reply != "Hello" || !cmp.Equal(seen.events, []Event{Token{"Hello"}}) {
+		t.Errorf("Run = %+v, %v with the events %q; want one Hello", answer, err, seen.events)
+	}
+}
+
+// TestProvidersThatDoNotTellTheUsage asks with the errors of Mistral and of OpenAI.
+func TestProvidersThatDoNotTellTheUsage(t *testing.T) {
+	t.Parallel()
+	for _, refusal := range []string{
+		`422{"object":"error","message":{"detail":[{"type":"extra_forbidden","loc":["body","stream_options","include_usage"]}]}}`,
+		`400{"error":{"message":"Unknown parameter: 'stream_options'."}}`,
+	} {
+		s := scripted(t, Config{}, refusal, events(delta(`{"content":"Hello"}`), stop, done))
+		for range 2 {
+			if answer, _, err := s.stream(t.Context(), Request{Text: "hi"}); err != nil || answer.Reply != "Hello" {
+				t.Fatalf("after %s: Run = %+v, %v; want Hello", refusal, answer, err)
+			}
+		}
+		requests := s.requests()
+		if len(requests) != 3 || requests[1].StreamOptions != nil || requests[2].StreamOptions != nil {
+			t.Errorf("after %s the model was asked %+v; want no stream_options any more", refusal, requests[1:])
+		}
+	}
+}
+
+func TestLongStreamsAreCutOff(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ä", 1<<18)
+	many := delta(`{"content":"` + long + `"}`)
+	s := scripted(t, Config{}, events(many, delta(`{"content":"x"}`), many, many, stop, done))
+	answer, seen, err := s.stream(t.Context(), Request{Text: "hi"})
+	if err != nil || answer.FinishReason != "length" || seen.text() != answer.Reply {
+		t.Fatalf("finish_reason = %q, %v, %d bytes of tokens; want %d and length", answer.FinishReason, err,
+			len(seen.text()), len(answer.Reply))
+	}
+	if text, _, _ := strings.Cut(answer.Reply, "\n\n["); len(text) != maxSaid-1 || strings.HasSuffix(text, "\xc3") {
+		t.Errorf("the reply has %d bytes before the note; want whole characters up to %d", len(text), maxSaid)
+	}
+	whole := scripted(t, Config{}, `{"choices":[{"message":{"content":"`+long+long+long+`"},"finish_reason":"stop"}]}`)
+	answer, err = whole.agent.Run(t.Context(), Request{Text: "hi"})
+	if text, _, _ := strings.Cut(answer.Reply, "\n\n["); err != nil || len(text) != maxSaid || answer.FinishReason != "length" {
+		t.Errorf("without a stream the reply has %d bytes, %v; want %d", len(text), err, maxSaid)
+	}
+	args := calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"` + long + long + `"}}`)
+	greedy := scripted(t, Config{}, events(args, args, stop, done))
+	_, _, err = greedy.stream(t.Context(), Request{Text: "hi"})
+	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != Unavailable || len(greedy.requests()) != 1 {
+		t.Errorf("arguments of 2 MiB: %v; want Unavailable", err)
+	}
+}
+
+// TestSilenceEndsAStream holds that a stream may take long, if something comes.
+func TestSilenceEndsAStream(t *testing.T) {
+	t.Parallel()
+	const limit = 250 * time.Millisecond
+	s := setup(t, Config{Model: "offline?delay=25ms", ModelTimeout: limit})
+	began := time.Now()
+	if _, _, err := s.stream(t.Context(), Request{Text: "hi"}); err != nil || time.Since(began) < limit {
+		t.Errorf("Run = %v after %s; want an answer after more than %s", err, time.Since(began), limit)
+	}
+	silent := setup(t, Config{Model: "offline?delay=1h", ModelTimeout: 20 * time.Millisecond})
+	_, _, err := silent.stream(t.Context(), Request{Text: "hi"})
+	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != Timeout || len(silent.requests()) != 1 {
+		t.Errorf("error = %v; want Timeout", err)
+	}
+}
+
+func TestStoppedStreams(t *testing.T) {
+	t.Parallel()
+	ctx, stopped := context.WithCancel(t.Context())
+	s := setup(t, Config{Model: "offline?delay=1ms"})
+	var tokens strings.Builder
+	answer, err := s.agent.Run(ctx, Request{Text: "hi", Observe: func(event Event) {
+		tokens.WriteString(event.(Token).Text)
+		if tokens.Len() > 10 {
+			stopped()
+		}
+	}})
+	if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v; want the caller's cancellation", err)
+	}
+	if answer.Reply != tokens.String() || len(answer.Messages) != 1 || answer.Messages[0].Content != answer.Reply {
+		t.Errorf("answer = %+v; want the beginning %q", answer, tokens.String())
+	}
+}
+
+// TestToolsAreObservedAsTheyEnd has a slow tool and a fast one in a turn.
+func TestToolsAreObservedAsTheyEnd(t *testing.T) {
+	t.Parallel()
+	fastSeen := make(chan struct{})
+	tool := clockThat(func(ctx context.Context, args json.RawMessage) (string, error) {
+		if strings.Contains(string(args), "1") {
+			select {
+			case <-fastSeen:
+			case <-ctx.Done():
+				return "", ctx.Err()
+			}
+		}
+		return string(args), nil
+	})
+	s := setup(t, Config{Model: "offline?tools=noid", Tools: []Tool{tool}, ToolTimeout: 10 * time.Second})
+	var order []string
+	_, err := s.agent.Run(t.Context(), Request{Text: "hi", Observe: func(event Event) {
+		switch event := event.(type) {
+		case ToolCalled:
+			order = append(order, "call "+event.Arguments)
+		case ToolAnswered:
+			order = append(order, "result "+event.Result)
+			if strings.Contains(event.Result, "2") {
+				close(fastSeen)
+			}
+		}
+	}})
+	want := []string{`call {"n":1}`, `call {"n":2}`, `result {"n":2}`, `result {"n":1}`}
+	if diff := cmp.Diff(want, order); err != nil || diff != "" {
+		t.Errorf("Run = %v; events (-want +got):\n%s", err, diff)
+	}
+}
