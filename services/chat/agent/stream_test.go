@@ -5,12 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"daca/services/model/offline"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -254,6 +260,15 @@ func TestToolCallsOfStreams(t *testing.T) {
 			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":":1}"}}`),
 			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":""}}`),
 		}, []ToolCall{one}},
+		"one index for all, in pieces": {[]string{
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`),
+			calls(`{"index":0,"id":"b","function":{"name":"look","arguments":""}}`),
+			calls(`{"index":0,"function":{"arguments":"{\"at\":2}"}}`),
+		}, []ToolCall{one, two}},
+		"name again with the arguments": {[]string{
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":""}}`),
+			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`),
+		}, []ToolCall{one}},
 		"no index, whole calls": {[]string{
 			calls(`{"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`, `{"id":"b","function":{"name":"look","arguments":"{\"at\":2}"}}`),
 		}, []ToolCall{one, two}},
@@ -417,18 +432,59 @@ func TestLongStreamsAreCutOff(t *testing.T) {
 // TestSilenceEndsAStream holds that a stream may take long, if something comes.
 func TestSilenceEndsAStream(t *testing.T) {
 	t.Parallel()
-	const limit = 250 * time.Millisecond
-	s := setup(t, Config{Model: "offline?delay=25ms", ModelTimeout: limit})
-	began := time.Now()
-	if _, _, err := s.stream(t.Context(), Request{Text: "hi"}); err != nil || time.Since(began) < limit {
-		t.Errorf("Run = %v after %s; want an answer after more than %s", err, time.Since(began), limit)
-	}
-	silent := setup(t, Config{Model: "offline?delay=1h", ModelTimeout: 20 * time.Millisecond})
-	_, _, err := silent.stream(t.Context(), Request{Text: "hi"})
-	if failure, ok := errors.AsType[*Error](err); !ok || failure.Kind != Timeout || len(silent.requests()) != 1 {
-		t.Errorf("error = %v; want Timeout", err)
+	for delay, want := range map[string]Kind{"59s": "", "61s": Timeout} {
+		synctest.Test(t, func(t *testing.T) {
+			model, err := offline.New(offline.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			agent, err := New(Config{Model: "offline?delay=" + delay, HTTPClient: &http.Client{Transport: inMemory{model}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_, err = agent.Run(t.Context(), Request{Text: "hi", Observe: func(Event) {}})
+			failure, failed := errors.AsType[*Error](err)
+			if failed != (want != "") || failed && failure.Kind != want {
+				t.Errorf("with chunks each %s Run = %v; want %q", delay, err, want)
+			}
+			if took := time.Since(began); want == Timeout && took != DefaultModelTimeout || want == "" && took < 10*time.Minute {
+				t.Errorf("with chunks each %s Run took %s", delay, took)
+			}
+		})
 	}
 }
+
+// inMemory is a connection to the handler on which time is that of the test.
+type inMemory struct{ handler http.Handler }
+
+// RoundTrip returns the answer as soon as its header is there.
+func (m inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, sent := io.Pipe()
+	w := &pipeWriter{header: http.Header{}, body: sent, begun: make(chan int, 1)}
+	context.AfterFunc(req.Context(), func() { _ = sent.CloseWithError(req.Context().Err()) })
+	go func() {
+		m.handler.ServeHTTP(w, req)
+		_ = sent.Close()
+	}()
+	select {
+	case status := <-w.begun:
+		return &http.Response{StatusCode: status, Header: w.header, Body: body, Request: req}, nil
+	case <-req.Context().Done():
+		return nil, req.Context().Err()
+	}
+}
+
+type pipeWriter struct {
+	header http.Header
+	body   *io.PipeWriter
+	begun  chan int
+}
+
+func (w *pipeWriter) Header() http.Header         { return w.header }
+func (w *pipeWriter) WriteHeader(status int)      { w.begun <- status }
+func (w *pipeWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
+func (w *pipeWriter) Flush()                      {}
 
 func TestStoppedStreams(t *testing.T) {
 	t.Parallel()
@@ -479,5 +535,31 @@ func TestToolsAreObservedAsTheyEnd(t *testing.T) {
 	want := []string{`call {"n":1}`, `call {"n":2}`, `result {"n":2}`, `result {"n":1}`}
 	if diff := cmp.Diff(want, order); err != nil || diff != "" {
 		t.Errorf("Run = %v; events (-want +got):\n%s", err, diff)
+	}
+}
+
+// TestEventsComeOneAtATime has tools that end while an event is being observed.
+func TestEventsComeOneAtATime(t *testing.T) {
+	t.Parallel()
+	var executed sync.WaitGroup
+	executed.Add(3)
+	s := setup(t, Config{Model: "offline?tools=parallel", Tools: []Tool{clockThat(
+		func(context.Context, json.RawMessage) (string, error) { executed.Done(); return "noon", nil },
+	)}})
+	var at atomic.Int32
+	_, err := s.agent.Run(t.Context(), Request{Text: "hi", Observe: func(event Event) {
+		if at.Add(1) > 1 {
+			t.Errorf("%T comes during another event", event)
+		}
+		if _, ok := event.(ToolAnswered); ok {
+			executed.Wait()
+			for range 10_000 {
+				runtime.Gosched()
+			}
+		}
+		at.Add(-1)
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
