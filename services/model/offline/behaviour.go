@@ -23,7 +23,10 @@ import (
 //	body=broken    cut the answer off in the middle of its JSON
 //	body=empty     answer without choices
 //	body=blank     answer with text that is blank
-//	tools=…        call tools in an unusual way, whatever the user says:
+//	body=error     answer 200 and an error; in a stream, after break_after chunks
+//	break_after=3  close the connection after three chunks of a stream
+//	words=500      answer with the numbers from 1 to 500
+//	tools=…        call the clock in an unusual way, whatever the user says:
 //	  parallel       three calls in one turn
 //	  malformed      arguments that are not JSON, and then a good call
 //	  unknown        a tool that does not exist, and then a good call
@@ -32,6 +35,7 @@ import (
 //	  noid           two calls without ids
 //	  gemini         as Gemini does: two calls, then one, with finish_reason
 //	                 "stop", no index, and signatures that must come back
+//	  ollama         as Ollama does: two calls, in streams with the same index
 //	  forever        a call on every turn
 //
 // An empty value of tools or body turns a default off.
@@ -42,8 +46,13 @@ type behaviour struct {
 	hangup     bool
 	failFirst  int
 	body       string
+	breakAfter *int // nil is never
+	words      int
 	tools      string
 }
+
+// maxWords limits the words of an answer.
+const maxWords = 100_000
 
 // with returns b changed by the query. It fails on unknown keys and impossible
 // values.
@@ -81,13 +90,21 @@ func (b *behaviour) set(key, value string) error {
 	case "fail_first":
 		b.failFirst, err = strconv.Atoi(value)
 		ok = b.failFirst >= 0
+	case "break_after":
+		var chunks int
+		chunks, err = strconv.Atoi(value)
+		b.breakAfter = &chunks
+		ok = chunks >= 0
+	case "words":
+		b.words, err = strconv.Atoi(value)
+		ok = b.words >= 0 && b.words <= maxWords
 	case "body":
 		b.body = value
-		ok = slices.Contains([]string{"", "plain", "broken", "empty", "blank"}, value)
+		ok = slices.Contains([]string{"", "plain", "broken", "empty", "blank", "error"}, value)
 	case "tools":
 		b.tools = value
 		ok = slices.Contains([]string{
-			"", "parallel", "malformed", "unknown", "empty", "text", "noid", "gemini", "forever",
+			"", "parallel", "malformed", "unknown", "empty", "text", "noid", "gemini", "ollama", "forever",
 		}, value)
 	default:
 		return fmt.Errorf("unknown behaviour %q", key)

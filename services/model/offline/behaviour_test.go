@@ -92,6 +92,7 @@ func TestToolBehaviours(t *testing.T) {
 		"unknown":   {{"no_such_tool", "{}"}},
 		"empty":     {{timeTool, ""}},
 		"text":      {{timeTool, "{}"}},
+		"ollama":    {{timeTool, `{"n":1}`}, {timeTool, `{"n":2}`}},
 		"noid":      {{timeTool, `{"n":1}`}, {timeTool, `{"n":2}`}},
 		"gemini":    {{timeTool, "{}"}, {timeTool, "{}"}},
 		"forever":   {{timeTool, "{}"}},

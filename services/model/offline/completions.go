@@ -70,11 +70,22 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) {
 		stream(w, r, whole, req.StreamOptions.IncludeUsage, b)
 		return
 	}
-	if b.body == "broken" {
+	switch b.body {
+	case "broken":
 		answerHalf(w, whole)
+		return
+	case "error":
+		answer(w, http.StatusOK, failed())
 		return
 	}
 	answer(w, http.StatusOK, whole)
+}
+
+// failed returns the error that comes after a status of 200.
+func failed() map[string]*apiError {
+	return map[string]*apiError{
+		"error": newError(http.StatusInternalServerError, "told_to_fail", "The offline model was told to fail"),
+	}
 }
 
 // answerHalf answers with the first half of the JSON of body.

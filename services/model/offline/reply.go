@@ -10,7 +10,8 @@ import (
 	"github.com/sashabaranov/go-openai"
 )
 
-// timeTool is the one tool that the model knows how to use.
+// timeTool is the tool that the model uses on its own. It calls others when the user says
+// so, see namedTool.
 const timeTool = "get_current_time"
 
 // maxEcho is how much of the user's message a reply repeats, in characters.
@@ -28,14 +29,14 @@ type message struct {
 
 type toolCall struct {
 	Index    *int          `json:"index,omitempty"` // in streams only
-	ID       string        `json:"id"`
-	Type     string        `json:"type"`
+	ID       string        `json:"id,omitempty"`
+	Type     string        `json:"type,omitempty"`
 	Function function      `json:"function"`
 	Extra    *extraContent `json:"extra_content,omitempty"`
 }
 
 type function struct {
-	Name      string `json:"name"`
+	Name      string `json:"name,omitempty"`
 	Arguments string `json:"arguments"`
 }
 
@@ -45,7 +46,7 @@ func reply(req *request, b behaviour) message {
 	if len(calls) == 0 {
 		return message{
 			Role:    openai.ChatMessageRoleAssistant,
-			Content: new(say(req)),
+			Content: new(say(req, b)),
 			finish:  openai.FinishReasonStop,
 		}
 	}
@@ -67,12 +68,15 @@ func toolCalls(req *request, b behaviour) []toolCall {
 	turns := 1 // how many turns have calls
 	switch b.tools {
 	case "":
-		if !asksForTime(req) {
+		named, args, ok := namedTool(req)
+		if ok {
+			name, arguments = named, []string{args}
+		} else if !asksForTime(req) {
 			return nil
 		}
 	case "parallel":
 		arguments = []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}
-	case "noid":
+	case "noid", "ollama":
 		arguments = []string{`{"n":1}`, `{"n":2}`}
 	case "empty":
 		arguments = []string{""}
@@ -94,7 +98,7 @@ func toolCalls(req *request, b behaviour) []toolCall {
 	case "forever":
 		turns = turn + 1
 	}
-	if turn >= turns || !req.offers(timeTool) {
+	if turn >= turns || name == timeTool && !req.offers(timeTool) || len(req.Tools) == 0 {
 		return nil
 	}
 	calls := make([]toolCall, len(arguments))
@@ -112,7 +116,10 @@ func toolCalls(req *request, b behaviour) []toolCall {
 }
 
 // say returns the text of a reply.
-func say(req *request) string {
+func say(req *request, b behaviour) string {
+	if b.words > 0 {
+		return count(b.words)
+	}
 	greeting := "Hello!"
 	count := regexp.MustCompile(`The user has sent (\d+) messages? so far`)
 	if m := count.FindStringSubmatch(req.instructions()); m != nil {
@@ -129,11 +136,26 @@ func say(req *request) string {
 		return fmt.Sprintf("%s I am the offline model, so I pass on what my tools say: %s",
 			greeting, strings.Join(results, "; "))
 	}
+	if memory, ok := recall(req); ok {
+		return greeting + " " + memory
+	}
 	return fmt.Sprintf("%s I am the offline model, so I can only repeat what you said: %q",
 		greeting, brief(userText(req)))
 }
 
+// count returns the numbers from 1 to n, so that a missing part of them is seen.
+func count(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "%d ", i+1)
+	}
+	return strings.TrimSuffix(text.String(), " ")
+}
+
 func asksForTime(req *request) bool {
+	if _, recalls := recall(req); recalls {
+		return false
+	}
 	said := strings.ToLower(userText(req))
 	if regexp.MustCompile(`\b(what time|the time|clock)\b`).MatchString(said) {
 		return true

@@ -154,6 +154,8 @@ func TestErrors(t *testing.T) {
 		"bad delay":          {post(chat("m?delay=soon", hello)), 400, "behaviour delay"},
 		"negative delay":     {post(chat("m?delay=-1s", hello)), 400, "behaviour delay"},
 		"bad status":         {post(chat("m?status=302", hello)), 400, "behaviour status"},
+		"bad break":          {post(chat("m?break_after=-1", hello)), 400, "behaviour break_after"},
+		"too many words":     {post(chat("m?words=1000000", hello)), 400, "behaviour words"},
 		"bad hang-up":        {post(chat("m?hangup=maybe", hello)), 400, "behaviour hangup"},
 		"unknown route":      {request{"GET", "/v1/embeddings", "secret", ""}, 404, "URL: GET /v1/embeddings"},
 		"wrong method":       {request{"GET", path, "secret", ""}, 405, "Not allowed to GET"},

@@ -50,7 +50,11 @@ func stream(w http.ResponseWriter, r *http.Request, whole completion, withUsage 
 		}
 		return flusher.Flush() == nil
 	}
-	for _, c := range chunks(whole, withUsage, b) {
+	for i, c := range chunks(whole, withUsage, b) {
+		if b.breaksAt(i) {
+			breakOff(w, b, send)
+			return
+		}
 		data, err := json.Marshal(c)
 		if err != nil {
 			return
@@ -64,6 +68,25 @@ func stream(w http.ResponseWriter, r *http.Request, whole completion, withUsage 
 		}
 	}
 	send("[DONE]")
+}
+
+// breaksAt reports whether a stream ends before its chunk i.
+func (b *behaviour) breaksAt(i int) bool {
+	if b.breakAfter == nil {
+		return b.body == "error"
+	}
+	return i == *b.breakAfter
+}
+
+// breakOff ends a stream with an error, or by closing the connection.
+func breakOff(w http.ResponseWriter, b behaviour, send func(data string) bool) {
+	if b.body != "error" {
+		hangUp(w)
+		return
+	}
+	if data, err := json.Marshal(failed()); err == nil {
+		send(string(data))
+	}
 }
 
 // chunks cuts the completion into the events of a stream.
@@ -89,10 +112,9 @@ func chunks(whole completion, withUsage bool, b behaviour) []chunk {
 			}
 		}
 		for i, call := range answer.Message.ToolCalls {
-			if b.tools != "gemini" {
-				call.Index = &i
+			for _, piece := range pieces(call, i, b) {
+				add(delta{ToolCalls: []toolCall{piece}}, "")
 			}
-			add(delta{ToolCalls: []toolCall{call}}, "")
 		}
 		add(delta{}, answer.FinishReason)
 	}
@@ -102,6 +124,29 @@ func chunks(whole completion, withUsage bool, b behaviour) []chunk {
 			last.Usage = &whole.Usage
 		}
 		all = append(all, last)
+	}
+	return all
+}
+
+// pieces cuts a call as providers do. OpenAI's pieces have an index, and the first has id
+// and name; Gemini sends the whole call without an index.
+func pieces(call toolCall, i int, b behaviour) []toolCall {
+	const length = 8
+	switch b.tools {
+	case "gemini":
+		return []toolCall{call}
+	case "ollama":
+		call.Index = new(0)
+		return []toolCall{call}
+	}
+	arguments := call.Function.Arguments
+	call.Index = &i
+	call.Function.Arguments = ""
+	all := []toolCall{call}
+	for len(arguments) > 0 {
+		n := min(length, len(arguments))
+		all = append(all, toolCall{Index: &i, Function: function{Arguments: arguments[:n]}})
+		arguments = arguments[n:]
 	}
 	return all
 }

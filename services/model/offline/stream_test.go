@@ -70,7 +70,13 @@ func TestStreamSaysTheSame(t *testing.T) {
 			}
 			content += part.Choices[0].Delta.Content
 			finish += string(part.Choices[0].FinishReason)
-			calls = append(calls, part.Choices[0].Delta.ToolCalls...)
+			for _, piece := range part.Choices[0].Delta.ToolCalls {
+				if i := piece.Index; i != nil && *i < len(calls) {
+					calls[*i].Function.Arguments += piece.Function.Arguments
+					continue
+				}
+				calls = append(calls, piece)
+			}
 		}
 		want := whole.Choices[0]
 		if content != want.Message.Content || finish != string(want.FinishReason) ||
@@ -107,8 +113,38 @@ func TestStreamOnTheWire(t *testing.T) {
 			t.Errorf("event %q is not a chunk", event)
 		}
 	}
+	once := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m?tools=ollama", hello)).Body.String()
+	if strings.Count(once, `"tool_calls":[{"index":0,"id":"call_`) != 2 {
+		t.Errorf("tools=ollama answers %s; want two calls with the index 0", once)
+	}
 	broken := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m?body=broken", hello))
 	if body := broken.Body.String(); strings.Contains(body, "[DONE]") || body == "" {
 		t.Errorf("the broken stream is %q; want half a chunk", body)
+	}
+}
+
+// TestStreamsThatBreak reads them over a connection.
+func TestStreamsThatBreak(t *testing.T) {
+	t.Parallel()
+	model := client(t)
+	for query, want := range map[string]struct {
+		chunks int
+		err    string
+	}{
+		"break_after=3":            {3, "unexpected EOF"},
+		"break_after=0":            {0, "EOF"},
+		"body=error":               {0, "told to fail"},
+		"body=error&break_after=2": {2, "told to fail"},
+	} {
+		stream, err := model.CreateChatCompletionStream(t.Context(), openai.ChatCompletionRequest{
+			Model: "m?" + query, Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "hello there"}},
+		})
+		chunks := 0
+		for ; err == nil; chunks++ {
+			_, err = stream.Recv()
+		}
+		if got := max(0, chunks-1); got != want.chunks || !strings.Contains(err.Error(), want.err) {
+			t.Errorf("%s: %v after %d chunks; want %s after %d", query, err, got, want.err, want.chunks)
+		}
 	}
 }
