@@ -92,7 +92,10 @@ func TestHistoryThatIsTooLong(t *testing.T) {
 		"left out wholly":      {look(0), "now?", [][]string{{"question 0"}, {"now?"}, {"now?"}, {"now?"}}},
 		"with what the system says": {
 			append([]Message{say(RoleSystem, "Be brief.")}, long...), "now?",
-			[][]string{{"Be brief.", "question 0"}, {"Be brief.", "question 4"}, {"Be brief.", "question 6"}, {"Be brief.", "question 7"}},
+			[][]string{
+				{"Be brief.", "question 0"}, {"Be brief.", "question 4"},
+				{"Be brief.", "question 6"}, {"Be brief.", "question 7"},
+			},
 		},
 		"not the question": {append(look(0), look(1)...), "", [][]string{{"question 0"}, {"question 1"}, {}, {}}},
 	} {
@@ -224,7 +227,8 @@ func TestSignaturesThatComeAlone(t *testing.T) {
 		calls(`{"id":"a","function":{"name":"look","arguments":"{}"}}`),
 		calls(`{"extra_content":{"google":{"thought_signature":"s"}}}`), stop, done))
 	answer, _, err := s.stream(t.Context(), Request{Text: "hi", Tools: []Tool{{Name: "look"}}})
-	want := []ToolCall{{ID: "a", Name: "look", Arguments: "{}", Extra: json.RawMessage(`{"google":{"thought_signature":"s"}}`)}}
+	signature := json.RawMessage(`{"google":{"thought_signature":"s"}}`)
+	want := []ToolCall{{ID: "a", Name: "look", Arguments: "{}", Extra: signature}}
 	if diff := cmp.Diff(want, answer.Calls); err != nil || diff != "" {
 		t.Errorf("Run = %v; calls (-want +got):\n%s", err, diff)
 	}

@@ -63,7 +63,8 @@ func TestToolChoiceHoldsOnce(t *testing.T) {
 		t.Fatalf("Run = %v after %d requests", err, len(s.bodies))
 	}
 	for n, body := range s.bodies {
-		if strings.Contains(string(body), `"tool_choice":"required"`) != (n == 0) || !strings.Contains(string(body), `"seed":7`) {
+		forced := strings.Contains(string(body), `"tool_choice":"required"`)
+		if forced != (n == 0) || !strings.Contains(string(body), `"seed":7`) {
 			t.Errorf("request %d is %s", n, body)
 		}
 	}

@@ -75,8 +75,9 @@ func namedTool(req *request) (name, arguments string, ok bool) {
 // objectIn returns the JSON object in the text, or an empty one.
 func objectIn(said string) string {
 	var object json.RawMessage
-	if at := strings.IndexByte(said, '{'); at >= 0 && json.NewDecoder(strings.NewReader(said[at:])).Decode(&object) == nil {
-		return string(object)
+	at := strings.IndexByte(said, '{')
+	if at < 0 || json.NewDecoder(strings.NewReader(said[at:])).Decode(&object) != nil {
+		return "{}"
 	}
-	return "{}"
+	return string(object)
 }

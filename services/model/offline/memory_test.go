@@ -16,15 +16,36 @@ func TestTheModelRemembers(t *testing.T) {
 		messages []string
 		want     string
 	}{
-		"a name":                {[]string{user("My name is Ada."), answer, user("What is my name?")}, "Hello! Your name is Ada."},
-		"the last name":         {[]string{user("my name is Ada"), answer, user("my name is Zoë"), answer, user("who am I?")}, "Hello! Your name is Zoë."},
-		"no name":               {[]string{user("hi"), answer, user("what's my name?")}, "Hello! You have not told me your name."},
-		"no name of this time":  {[]string{user("My name is Ada, so what is my name?")}, "Hello! You have not told me your name."},
-		"the first message":     {[]string{user("one"), answer, user("two"), answer, user("What did I say first?")}, `Hello! The first thing that you said was: "one"`},
-		"the first time":        {[]string{user("one"), answer, user("What did I say the first time?")}, `Hello! The first thing that you said was: "one"`},
-		"the message before":    {[]string{user("one"), answer, user("two"), answer, user("what did I just say?")}, `Hello! Before this you said: "two"`},
-		"nothing":               {[]string{user("What did I say before?")}, "Hello! You have not said anything before this."},
-		"what is not asked for": {[]string{user("my name is Ada"), answer, user("hello")}, `Hello! I am the offline model, so I can only repeat what you said: "hello"`},
+		"a name": {
+			[]string{user("My name is Ada."), answer, user("What is my name?")}, "Hello! Your name is Ada.",
+		},
+		"the last name": {
+			[]string{user("my name is Ada"), answer, user("my name is Zoë"), answer, user("who am I?")},
+			"Hello! Your name is Zoë.",
+		},
+		"no name": {
+			[]string{user("hi"), answer, user("what's my name?")}, "Hello! You have not told me your name.",
+		},
+		"no name of this time": {
+			[]string{user("My name is Ada, so what is my name?")}, "Hello! You have not told me your name.",
+		},
+		"the first message": {
+			[]string{user("one"), answer, user("two"), answer, user("What did I say first?")},
+			`Hello! The first thing that you said was: "one"`,
+		},
+		"the first time": {
+			[]string{user("one"), answer, user("What did I say the first time?")},
+			`Hello! The first thing that you said was: "one"`,
+		},
+		"the message before": {
+			[]string{user("one"), answer, user("two"), answer, user("what did I just say?")},
+			`Hello! Before this you said: "two"`,
+		},
+		"nothing": {[]string{user("What did I say before?")}, "Hello! You have not said anything before this."},
+		"what is not asked for": {
+			[]string{user("my name is Ada"), answer, user("hello")},
+			`Hello! I am the offline model, so I can only repeat what you said: "hello"`,
+		},
 	} {
 		got := complete(t, chat("m", tc.messages...)).Choices[0].Message.Content
 		if got == nil || *got != tc.want {
@@ -44,7 +65,8 @@ func TestToolsAreCalledByName(t *testing.T) {
 		"use the tool no_such_tool":                    {},
 		"call me Ada":                                  {},
 	} {
-		offered := strings.Replace(chat("m", user(said)), `"tools":[`, `"tools":[{"type":"function","function":{"name":"roll_dice"}},`, 1)
+		const dice = `{"type":"function","function":{"name":"roll_dice"}},`
+		offered := strings.Replace(chat("m", user(said)), `"tools":[`, `"tools":[`+dice, 1)
 		var got function
 		if calls := complete(t, offered).Choices[0].Message.ToolCalls; len(calls) > 0 {
 			got = calls[0].Function
@@ -53,8 +75,8 @@ func TestToolsAreCalledByName(t *testing.T) {
 			t.Errorf("%q is answered with the call %+v; want %+v", said, got, want)
 		}
 	}
-	result := complete(t, strings.Replace(chat("m", user("use the tool roll_dice"), strings.ReplaceAll(timeCall, timeTool, "roll_dice"),
-		toolSays), timeTool, "roll_dice", 1)).Choices[0]
+	called := strings.ReplaceAll(chat("m", user("use the tool roll_dice"), timeCall, toolSays), timeTool, "roll_dice")
+	result := complete(t, called).Choices[0]
 	if len(result.Message.ToolCalls) != 0 || !strings.Contains(*result.Message.Content, "2026-01-02") {
 		t.Errorf("after the result the answer is %+v; want the result", result)
 	}

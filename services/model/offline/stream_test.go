@@ -113,8 +113,8 @@ func TestStreamOnTheWire(t *testing.T) {
 			t.Errorf("event %q is not a chunk", event)
 		}
 	}
-	once := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m?tools=ollama", hello)).Body.String()
-	if strings.Count(once, `"tool_calls":[{"index":0,"id":"call_`) != 2 {
+	ollama := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m?tools=ollama", hello))
+	if once := ollama.Body.String(); strings.Count(once, `"tool_calls":[{"index":0,"id":"call_`) != 2 {
 		t.Errorf("tools=ollama answers %s; want two calls with the index 0", once)
 	}
 	broken := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed("m?body=broken", hello))
