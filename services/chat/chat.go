@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"daca/services/chat/agent"
+	"daca/services/chat/session"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
@@ -26,6 +28,7 @@ type chat struct {
 	agentTimeout time.Duration
 	modelOutcome serve.Outcome
 	events       *publisher
+	sessions     *session.Sessions
 	logger       *slog.Logger
 }
 
@@ -103,6 +106,8 @@ type chatAnswer struct {
 type metadata struct {
 	Timestamp time.Time `json:"timestamp" doc:"When the answer was given, in UTC."`
 	SessionID string    `json:"session_id"`
+	History   history   `json:"history,omitempty" enum:"shortened,unavailable" doc:"What of the earlier turns of the session the agent did not know; absent if it knew them all."`
+	Kept      *bool     `json:"kept,omitempty" doc:"false if this turn could not be added to the session; absent otherwise."`
 }
 
 // post answers a message and publishes that it was sent. It publishes nothing for
@@ -144,36 +149,61 @@ type message struct {
 	sessionID      string // as the client gave it, or a new one
 	text           string
 	idempotencyKey string // or empty
+	stopped        bool   // whether the user stopped the answer
+
+	conversation *session.Conversation // nil if this replica has not opened it
+	history      history
 }
 
 // message returns the message of a valid input.
 func (in *chatInput) message() *message {
-	return &message{
-		userID: in.Body.UserID, sessionID: sessionID(in.Body.Metadata),
-		text: in.Body.Text, idempotencyKey: in.IdempotencyKey,
+	m := &message{userID: in.Body.UserID, text: in.Body.Text, idempotencyKey: in.IdempotencyKey}
+	if given := in.Body.Metadata; given != nil && given.SessionID != "" {
+		m.sessionID = given.SessionID
+		return m
 	}
+	m.sessionID = uuid.NewString()
+	m.conversation = session.Begin(m.userID, m.sessionID)
+	return m
 }
 
 // prepare finds out what the agent has to know to answer the message. What cannot be
 // found out is left out: prepare always returns a request.
 func (c *chat) prepare(ctx context.Context, m *message) agent.Request {
+	var opening sync.WaitGroup
+	opening.Go(func() { c.recall(ctx, m) })
 	count, known := c.count(ctx, m.userID)
-	return agent.Request{Instructions: agent.Instructions(count, known), Text: m.text}
+	opening.Wait()
+	return agent.Request{
+		Instructions: agent.Instructions(count, known),
+		History:      m.conversation.History,
+		Text:         m.text,
+	}
 }
 
-// finish publishes the event of a message that is answered, and returns what the client
-// gets. Without an error the event is in the broker or on disk. It goes on after the end
-// of ctx. For one event it may be called again, on any replica.
+// finish publishes the event of a message that is answered, adds the turn to its session,
+// and returns what the client gets. Without an error the event is in the broker or on
+// disk. It goes on after the end of ctx. For one event it may be called again, on any
+// replica.
 func (c *chat) finish(
 	ctx context.Context, m *message, event contract.Event, answer agent.Answer,
 ) (out chatAnswer, err error) {
-	if err := c.publish(ctx, event, m.idempotencyKey); err != nil {
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		if !c.keep(ctx, m, event, answer) {
+			out.Metadata.Kept = new(false)
+		}
+	})
+	err = c.publish(ctx, event, m.idempotencyKey)
+	keeping.Wait()
+	if err != nil {
 		return chatAnswer{}, err
 	}
 	out.UserID = m.userID
 	out.Reply = answer.Reply
 	out.Metadata.Timestamp = time.Now().UTC().Truncate(time.Microsecond)
 	out.Metadata.SessionID = m.sessionID
+	out.Metadata.History = m.history
 	return out, nil
 }
 
@@ -204,11 +234,4 @@ func (c *chat) count(ctx context.Context, user contract.UserID) (n int64, known 
 		return 0, false
 	}
 	return n, true
-}
-
-func sessionID(m *metadataInput) string {
-	if m == nil || m.SessionID == "" {
-		return uuid.NewString()
-	}
-	return m.SessionID
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
 	"unicode"
 
+	"daca/services/chat/session"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
 	"daca/services/internal/sidecar"
@@ -28,6 +30,10 @@ type config struct {
 	ModelTimeout  time.Duration `env:"MODEL_TIMEOUT" envDefault:"60s"` // for one call of the model
 	ToolTimeout   time.Duration `env:"TOOL_TIMEOUT" envDefault:"10s"`  // for one call of a tool
 	ChatTimeout   time.Duration `env:"CHAT_TIMEOUT" envDefault:"120s"` // for all calls for one message together
+
+	SessionTTL       time.Duration `env:"SESSION_TTL" envDefault:"720h"`         // of a session after its last turn
+	SessionMaxBytes  int           `env:"SESSION_MAX_BYTES" envDefault:"262144"` // of a session; beyond, the oldest turns go
+	HistoryMaxTokens int           `env:"HISTORY_MAX_TOKENS" envDefault:"8000"`  // of earlier turns in a prompt; 0 is none
 
 	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`         // for publishing before spooling
 	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"`  // file of events that wait to be published
@@ -72,6 +78,10 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.ModelTimeout > 0, "MODEL_TIMEOUT", "a duration above 0"),
 		serve.Require(cfg.ToolTimeout > 0, "TOOL_TIMEOUT", "a duration above 0"),
 		serve.Require(cfg.ChatTimeout > 0, "CHAT_TIMEOUT", "a duration above 0"),
+		serve.Require(cfg.SessionTTL >= time.Second, "SESSION_TTL", "a duration of at least 1s"),
+		serve.Require(cfg.SessionMaxBytes >= session.MinBytes && cfg.SessionMaxBytes <= session.MaxBytes,
+			"SESSION_MAX_BYTES", fmt.Sprintf("from %d to %d", session.MinBytes, session.MaxBytes)),
+		serve.Require(cfg.HistoryMaxTokens >= 0, "HISTORY_MAX_TOKENS", "0 for no history, or above"),
 		serve.Require(cfg.PublishBudget > 0, "PUBLISH_BUDGET", "a duration above 0"),
 		serve.Require(cfg.SpoolPath != "", "SPOOL_PATH", "a file name"),
 		serve.Require(cfg.SpoolMaxBytes >= 1<<20, "SPOOL_MAX_BYTES", "at least 1048576"),
@@ -82,12 +92,12 @@ func parseConfig(environ []string) (config, error) {
 // graceForAnswers stands for a SHUTDOWN_GRACE that is not set: the longest answer.
 const graceForAnswers time.Duration = -1
 
-// longestAnswer is how long a request takes at most: for the count, the answer, the
-// agreement on an event and the event. A stop cuts no request off if SHUTDOWN_GRACE is
+// longestAnswer is how long a request takes at most: for the count or the history, the
+// answer, the agreement on an event and the event, or for keeping the turn. A stop cuts no request off if SHUTDOWN_GRACE is
 // not shorter.
 func (c *config) longestAnswer() time.Duration {
 	const margin = 4 * time.Second // for writing to the spool and to the client
-	return c.AnalyticsTimeout + c.ChatTimeout + 2*c.PublishBudget + margin
+	return max(c.AnalyticsTimeout, c.PublishBudget) + c.ChatTimeout + 2*c.PublishBudget + margin
 }
 
 // chooseProvider fills in what the given keys imply. It trims them, because

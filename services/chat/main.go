@@ -68,11 +68,12 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
 		agent: assistant, agentTimeout: cfg.ChatTimeout,
-		events: events, logger: logger,
+		events: events, sessions: cfg.newSessions(dapr), logger: logger,
 	}
 	api := newAPI(cfg, answers, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},
+		{Name: contract.StateStore, Optional: true, Probe: answers.sessions.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Known: true, Probe: answers.countOutcome.Probe},
 		{Name: "model", Optional: true, Known: true, Probe: answers.modelOutcome.Probe},
 	}, logger, metrics)

@@ -39,5 +39,16 @@ func newAPI(
 		"Make a user known before the first message", 422, 503)
 	register.DefaultStatus = http.StatusAccepted
 	fastapi.Register(api, register, u.register)
+
+	kept := &sessions{kept: c.sessions, logger: logger}
+	const one = "/users/{user_id}/sessions/{session_id}"
+	fastapi.Register(api, api.Operation("list-sessions", "GET", "/users/{user_id}/sessions", "sessions",
+		"List the user's sessions, newest first", 422, 500, 503), kept.list)
+	fastapi.Register(api, api.Operation("get-session", "GET", one, "sessions",
+		"Read a session with all its turns", 404, 422, 500, 503), kept.get)
+	fastapi.Register(api, api.Operation("rename-session", "PATCH", one, "sessions",
+		"Give a session another title", 404, 413, 415, 422, 500, 503), kept.rename)
+	fastapi.Register(api, api.Operation("delete-session", "DELETE", one, "sessions",
+		"Delete a session", 404, 422, 500, 503), kept.remove)
 	return api
 }

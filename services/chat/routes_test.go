@@ -20,6 +20,7 @@ import (
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
+	"daca/services/internal/state/statetest"
 )
 
 // fakeCounts has one count for all users, or fails.
@@ -133,6 +134,7 @@ type service struct {
 	agent  *fakeAgent
 	broker *fakeBroker
 	spool  *spool
+	store  *statetest.Store // of sessions
 }
 
 func newService(t *testing.T) *service {
@@ -141,7 +143,7 @@ func newService(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{counts: &fakeCounts{n: 3}, agent: &fakeAgent{}, broker: &fakeBroker{}}
+	s := &service{counts: &fakeCounts{n: 3}, agent: &fakeAgent{}, broker: &fakeBroker{}, store: &statetest.Store{}}
 	logger := slog.New(slog.DiscardHandler)
 	s.spool, err = openSpool(filepath.Join(t.TempDir(), "spool.db"), cfg.SpoolMaxBytes, logger)
 	if err != nil {
@@ -151,7 +153,8 @@ func newService(t *testing.T) *service {
 	metrics := serve.NewMetrics()
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
-		events: newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
+		events:   newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
+		sessions: cfg.newSessions(s.store),
 	}
 	s.Handler = newAPI(cfg, c, []serve.Check{
 		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
