@@ -119,7 +119,7 @@ func (s *sessions) get(ctx context.Context, in *sessionInput) (*sessionOutput, e
 	return &sessionOutput{Body: found}, nil
 }
 
-type renameInput struct {
+type renameSessionInput struct {
 	UserID    contract.UserID `path:"user_id"`
 	SessionID string          `path:"session_id" maxLength:"256" pattern:"^[^\\x00]*$" patternDescription:"text without NUL"`
 	Body      struct {
@@ -127,28 +127,28 @@ type renameInput struct {
 	}
 }
 
-type renameOutput struct{ Body session.Summary }
+type renameSessionOutput struct{ Body session.Summary }
 
-func (s *sessions) rename(ctx context.Context, in *renameInput) (*renameOutput, error) {
+func (s *sessions) rename(ctx context.Context, in *renameSessionInput) (*renameSessionOutput, error) {
 	renamed, err := s.kept.Rename(ctx, in.UserID, in.SessionID, in.Body.Title)
 	if err != nil {
 		return nil, s.failed(ctx, "Renaming the session", err)
 	}
-	return &renameOutput{Body: renamed}, nil
+	return &renameSessionOutput{Body: renamed}, nil
 }
 
-type deleteOutput struct {
+type deleteSessionOutput struct {
 	Body struct {
 		Status    string `json:"status" enum:"deleted"`
 		SessionID string `json:"session_id"`
 	}
 }
 
-func (s *sessions) remove(ctx context.Context, in *sessionInput) (*deleteOutput, error) {
+func (s *sessions) remove(ctx context.Context, in *sessionInput) (*deleteSessionOutput, error) {
 	if err := s.kept.Delete(ctx, in.UserID, in.SessionID); err != nil {
 		return nil, s.failed(ctx, "Deleting the session", err)
 	}
-	out := &deleteOutput{}
+	out := &deleteSessionOutput{}
 	out.Body.Status = "deleted"
 	out.Body.SessionID = in.SessionID
 	return out, nil

@@ -154,6 +154,6 @@ func (d *document) session() (Session, error) {
 
 func (d *document) entry() entry {
 	return entry{Revision: d.Revision, Summary: Summary{
-		ID: d.SessionID, Title: d.Title, Created: d.Created, Updated: d.Updated, Turns: d.Dropped + len(d.Turns),
+		ID: d.SessionID, Title: d.Title, Created: d.Created, Updated: d.Updated, TurnCount: d.Dropped + len(d.Turns),
 	}}
 }

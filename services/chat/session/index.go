@@ -19,11 +19,11 @@ const maxListed = 200
 
 // Summary is what the list of sessions shows of one.
 type Summary struct {
-	ID      string    `json:"session_id"`
-	Title   string    `json:"title" doc:"The beginning of the first message, unless somebody has changed it."`
-	Created time.Time `json:"created"`
-	Updated time.Time `json:"updated" doc:"When the last turn was added."`
-	Turns   int       `json:"turn_count"`
+	ID        string    `json:"session_id"`
+	Title     string    `json:"title" doc:"The beginning of the first message, unless somebody has changed it."`
+	Created   time.Time `json:"created"`
+	Updated   time.Time `json:"updated" doc:"When the last turn was added."`
+	TurnCount int       `json:"turn_count" doc:"Those that are gone because the session became too large included."`
 }
 
 // index is the list of a user's sessions as it is stored, newest first:
