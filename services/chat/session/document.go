@@ -45,9 +45,17 @@ type Turn struct {
 //	    ]
 //	  }, …]
 //	}
+//
+// A session that was deleted leaves a mark until its time is over:
+//
+//	{"version": 1, "revision": 3, "deleted": true, …}
+//
+// Otherwise a write that follows the deletion would bring it back: Redis takes any ETag
+// for a key that does not exist, and gives a new document the ETags of the old one.
 type document struct {
 	Version   int             `json:"version"`
-	Revision  int             `json:"revision"` // grows with each write
+	Revision  int             `json:"revision"` // grows with each write, deletion included
+	Deleted   bool            `json:"deleted,omitzero"`
 	UserID    contract.UserID `json:"user_id"`
 	SessionID string          `json:"session_id"`
 	Title     string          `json:"title"`
@@ -90,14 +98,20 @@ func (d *document) encode(maxBytes int) ([]byte, error) {
 	return value, nil
 }
 
-func (d *document) exists() bool { return d.Version > 0 }
+func (d *document) exists() bool { return d.Version > 0 && !d.Deleted }
 
 // begin makes a document that does not exist one whose first turn this is.
 func (d *document) begin(user contract.UserID, id string, first Turn) {
 	if !d.exists() {
-		*d = document{Version: version, UserID: user, SessionID: id, Title: Title(first.Text), Created: first.Time}
+		*d = document{
+			Version: version, Revision: d.Revision,
+			UserID: user, SessionID: id, Title: Title(first.Text), Created: first.Time,
+		}
 	}
 }
+
+// end makes a document the mark of a session that was deleted.
+func (d *document) end() { *d = document{Version: version, Revision: d.Revision + 1, Deleted: true} }
 
 // touch notes that the document changes. Its time never goes back, whatever the clocks of
 // the replicas say.

@@ -39,8 +39,14 @@ type index struct {
 
 type entry struct {
 	Revision int `json:"revision"` // of the document
+	// Deleted is when the session was deleted. The entry is not shown, and stays for a
+	// while, so that nobody who comes late puts the session back.
+	Deleted time.Time `json:"deleted,omitzero"`
 	Summary
 }
+
+// late is longer than any writer takes to come.
+const late = time.Hour
 
 func decodeIndex(value []byte) (i index, err error) {
 	if len(value) == 0 {
@@ -91,13 +97,20 @@ func (e entry) newerThan(other entry) bool {
 	return e.Revision > other.Revision
 }
 
-// remove reports whether the session was in the list.
-func (i *index) remove(id string) bool {
+// remove takes the session, whose document has the revision now, out of the list, and
+// reports whether it was there.
+func (i *index) remove(id string, revision int, now time.Time) bool {
+	i.Sessions = slices.DeleteFunc(i.Sessions, func(e entry) bool {
+		return !e.Deleted.IsZero() && now.Sub(e.Deleted) > late
+	})
 	at := slices.IndexFunc(i.Sessions, func(e entry) bool { return e.ID == id })
-	if at < 0 {
+	if at < 0 || !i.Sessions[at].Deleted.IsZero() {
 		return false
 	}
-	i.Sessions = slices.Delete(i.Sessions, at, at+1)
+	e := &i.Sessions[at]
+	e.Revision = max(e.Revision, revision)
+	e.Deleted = now.UTC()
+	e.Title = ""
 	return true
 }
 
@@ -111,7 +124,7 @@ func compare(a, b entry) int {
 func (i *index) page(after entry, limit int, since time.Time) (page []Summary, next string) {
 	page = []Summary{}
 	for _, e := range i.Sessions {
-		if after.ID != "" && compare(e, after) <= 0 || e.Updated.Before(since) {
+		if after.ID != "" && compare(e, after) <= 0 || !e.Deleted.IsZero() || e.Updated.Before(since) {
 			continue
 		}
 		if len(page) == limit {

@@ -34,6 +34,28 @@ func TestEntriesThatComeLate(t *testing.T) {
 	}
 }
 
+// TestASessionThatIsDeletedStaysDeleted has a writer come late, and the session begin anew.
+func TestASessionThatIsDeletedStaysDeleted(t *testing.T) {
+	t.Parallel()
+	var i index
+	shown := func() int {
+		page, _ := i.page(entry{}, maxListed, at(0))
+		return len(page)
+	}
+	i.put(entryOf("s", 2, 1))
+	if !i.remove("s", 4, at(2)) || i.remove("s", 4, at(2)) || i.put(entryOf("s", 3, 3)) || shown() != 0 {
+		t.Errorf("the list is %+v", i.Sessions)
+	}
+	if !i.put(entryOf("s", 5, 4)) || shown() != 1 {
+		t.Errorf("a session that begins anew is not in the list %+v", i.Sessions)
+	}
+	i.remove("s", 6, at(5))
+	i.remove("t", 1, at(5).Add(2*late))
+	if len(i.Sessions) != 0 {
+		t.Errorf("the list keeps %+v", i.Sessions)
+	}
+}
+
 func TestTheListIsLimited(t *testing.T) {
 	t.Parallel()
 	var i index

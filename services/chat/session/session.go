@@ -94,8 +94,10 @@ type Conversation struct {
 	// Shortened reports whether History leaves out something.
 	Shortened bool
 
-	found   *state.Stored // as it was read; nil if that is not known, or too large to be held
-	existed bool
+	found    *state.Stored // as it was read; nil if that is not known, or too large to be held
+	opened   bool
+	revision int       // of the document when it was opened
+	created  time.Time // zero if there was none
 }
 
 // maxHeld limits the documents that are held during an answer. A larger one is read again
@@ -104,7 +106,7 @@ const maxHeld = 32 << 10
 
 // Begin returns a session that is new, which nobody needs to look for.
 func Begin(user contract.UserID, id string) *Conversation {
-	return &Conversation{User: user, ID: id, found: &state.Stored{}}
+	return &Conversation{User: user, ID: id, found: &state.Stored{}, opened: true}
 }
 
 // Resume returns a session without its history.
@@ -126,9 +128,19 @@ func (s *Sessions) Open(ctx context.Context, user contract.UserID, id string) (*
 	if len(found.Value) <= maxHeld {
 		c.found = &found
 	}
-	c.existed = d.exists()
+	c.opened = true
+	c.revision, c.created = d.Revision, d.Created
 	c.History, c.Shortened = d.history(s.cfg.MaxTokens)
 	return c, nil
+}
+
+// deletedSince reports whether somebody has deleted the session since it was opened. It may
+// have begun anew.
+func (c *Conversation) deletedSince(d *document) bool {
+	if d.Deleted {
+		return c.opened && d.Revision > c.revision
+	}
+	return d.exists() && !c.created.IsZero() && !d.Created.Equal(c.created)
 }
 
 // Append adds a turn to the session and brings the list of the user's sessions up to date.
@@ -142,7 +154,7 @@ func (s *Sessions) Append(ctx context.Context, c *Conversation, turn Turn) error
 	}
 	deleted := false
 	d, err := s.all.change(ctx, contract.SessionKey(c.User, c.ID), c.found, func(d *document) bool {
-		deleted = c.existed && !d.exists()
+		deleted = c.deletedSince(d)
 		if deleted || d.has(turn.ID) {
 			return false
 		}
@@ -219,15 +231,21 @@ func (s *Sessions) Rename(ctx context.Context, user contract.UserID, id, title s
 	return d.entry().Summary, s.enlist(ctx, d)
 }
 
-// Delete deletes a session. It fails with ErrNotFound if there is none. The turn of an
-// answer that is in progress is not added to it any more.
+// Delete deletes a session. It fails with ErrNotFound if there is none. The turns of
+// answers that are in progress are not added to it any more.
 func (s *Sessions) Delete(ctx context.Context, user contract.UserID, id string) error {
 	key := contract.SessionKey(user, id)
-	found, _, err := s.all.read(ctx, key)
+	existed := false
+	d, err := s.all.change(ctx, key, nil, func(d *document) bool {
+		if !d.exists() {
+			return false
+		}
+		existed = true
+		d.end()
+		return true
+	})
 	if errors.Is(err, ErrUnreadable) {
-		err = nil
-	}
-	if err == nil && found.ETag != "" {
+		existed = true
 		err = s.all.remove(ctx, key)
 	}
 	if s.note(ctx, err) != nil {
@@ -235,14 +253,14 @@ func (s *Sessions) Delete(ctx context.Context, user contract.UserID, id string) 
 	}
 	listed := false
 	_, err = s.lists.change(ctx, contract.SessionsKey(user), nil, func(i *index) bool {
-		removed := i.remove(id)
+		removed := i.remove(id, d.Revision, time.Now())
 		listed = listed || removed
 		return removed
 	})
 	if s.note(ctx, err) != nil {
 		return fmt.Errorf("deleting a session from the list: %w", err)
 	}
-	if found.ETag == "" && !listed {
+	if !existed && !listed {
 		return ErrNotFound
 	}
 	return nil

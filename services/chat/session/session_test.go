@@ -378,10 +378,14 @@ func TestAppendingTwiceIsAppendingOnce(t *testing.T) {
 }
 
 // TestDeletingWinsOverAnAnswer holds that an answer in progress does not bring a deleted
-// session back.
+// session back, on a store that takes any ETag for a key that does not exist.
 func TestDeletingWinsOverAnAnswer(t *testing.T) {
 	t.Parallel()
-	s := New(&statetest.Store{}, testConfig())
+	synctest.Test(t, testDeletingWinsOverAnAnswer)
+}
+
+func testDeletingWinsOverAnAnswer(t *testing.T) {
+	s := New(&likeRedis{}, testConfig())
 	say(t, s, alice, "s", "1")
 	c, err := s.Open(t.Context(), alice, "s")
 	if err != nil {
@@ -399,9 +403,62 @@ func TestDeletingWinsOverAnAnswer(t *testing.T) {
 	if err := s.Delete(t.Context(), alice, "s"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Delete = %v", err)
 	}
+	<-time.After(time.Second)
 	say(t, s, alice, "s", "3")
 	if got := texts(t, s, alice, "s"); len(got) != 1 || len(listed(t, s, alice)) != 1 {
 		t.Errorf("the session that begins anew has %v", got)
+	}
+	if err := s.Append(t.Context(), c, turn("2", "2")); !errors.Is(err, ErrDeleted) {
+		t.Errorf("Append to the session that began anew = %v", err)
+	}
+}
+
+// likeRedis is a store with the ETags of Dapr's Redis.
+type likeRedis struct {
+	statetest.Store
+	versions map[string]int
+}
+
+func (s *likeRedis) Get(ctx context.Context, keys ...string) ([]state.Stored, error) {
+	found, err := s.Store.Get(ctx, keys...)
+	if err == nil && found[0].ETag != "" {
+		found[0].ETag = fmt.Sprint(s.versions[keys[0]])
+	}
+	return found, err
+}
+
+func (s *likeRedis) Put(ctx context.Context, items ...state.Put) error {
+	item := items[0]
+	found, err := s.Store.Get(ctx, item.Key)
+	if err != nil {
+		return err
+	}
+	if s.versions == nil {
+		s.versions = map[string]int{}
+	}
+	if found[0].ETag == "" {
+		s.versions[item.Key] = 0
+	} else if fmt.Sprint(s.versions[item.Key]) != item.ETag {
+		return statetest.ErrChanged
+	}
+	s.versions[item.Key]++
+	item.ETag = found[0].ETag
+	return s.Store.Put(ctx, item)
+}
+
+// TestADeletedSessionLeavesNoText holds that the store has nothing of it any more.
+func TestADeletedSessionLeavesNoText(t *testing.T) {
+	t.Parallel()
+	store := &statetest.Store{}
+	s := New(store, testConfig())
+	say(t, s, alice, "s", "secret")
+	if err := s.Delete(t.Context(), alice, "s"); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range store.Keys() {
+		if value := string(store.Value(key)); strings.Contains(value, "secret") {
+			t.Errorf("%s is %s", key, value)
+		}
 	}
 }
 
