@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"daca/services/chat/agent"
@@ -56,43 +54,6 @@ type chatInput struct {
 type metadataInput struct {
 	Timestamp *timestamp `json:"timestamp,omitempty"`
 	SessionID string     `json:"session_id,omitempty" maxLength:"256" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" doc:"Comes back in the answer; made where it is missing."`
-}
-
-// tags are texts that the client attaches. Resolve checks their types, because the
-// schema would report every wrong item of a list of any length.
-type tags struct{ items []json.RawMessage }
-
-const maxTags = 100
-
-// Schema implements huma.SchemaProvider.
-func (tags) Schema(huma.Registry) *huma.Schema {
-	s := &huma.Schema{
-		Type:     huma.TypeArray,
-		MaxItems: new(maxTags),
-		Items:    &huma.Schema{Description: "A text."},
-		Nullable: true,
-		Examples: []any{[]string{"greeting"}},
-	}
-	s.PrecomputeMessages()
-	return s
-}
-
-// UnmarshalJSON keeps the items for Resolve.
-func (t *tags) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, &t.items) }
-
-// Resolve implements huma.ResolverWithPath.
-func (t *tags) Resolve(huma.Context, *huma.PathBuffer) (errs []error) {
-	for i, tag := range t.items[:min(len(t.items), maxTags)] {
-		if tag[0] != '"' {
-			errs = append(errs, &fastapi.Invalid{
-				Type:  "string_type",
-				Loc:   []any{"body", "tags", i},
-				Msg:   "Input should be a valid string",
-				Input: tag,
-			})
-		}
-	}
-	return errs
 }
 
 type chatOutput struct{ Body chatAnswer }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,11 +43,18 @@ func (f *fakeCounts) Count(ctx context.Context, _ contract.UserID) (int64, error
 type fakeAgent struct {
 	err   error
 	takes time.Duration
+
+	mu   sync.Mutex
+	last agent.Request
 }
 
 func (f *fakeAgent) Run(_ context.Context, request agent.Request) (agent.Answer, error) {
 	<-time.After(f.takes)
-	return agent.Answer{Reply: request.Instructions + " | " + request.Text}, f.err
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = request
+	reply := request.Instructions + " | " + request.Text
+	return agent.Answer{Reply: reply, Messages: []agent.Message{{Role: agent.RoleAssistant, Content: reply}}}, f.err
 }
 
 // fakeBroker remembers what was published, or fails.
@@ -135,6 +143,7 @@ type service struct {
 	broker *fakeBroker
 	spool  *spool
 	store  *statetest.Store // of sessions
+	away   atomic.Bool      // whether store fails
 }
 
 func newService(t *testing.T) *service {
@@ -143,7 +152,13 @@ func newService(t *testing.T) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{counts: &fakeCounts{n: 3}, agent: &fakeAgent{}, broker: &fakeBroker{}, store: &statetest.Store{}}
+	s := &service{counts: &fakeCounts{n: 3}, agent: &fakeAgent{}, broker: &fakeBroker{}}
+	s.store = &statetest.Store{Fail: func(string, ...string) statetest.Fault {
+		if s.away.Load() {
+			return statetest.Before
+		}
+		return statetest.None
+	}}
 	logger := slog.New(slog.DiscardHandler)
 	s.spool, err = openSpool(filepath.Join(t.TempDir(), "spool.db"), cfg.SpoolMaxBytes, logger)
 	if err != nil {
@@ -158,6 +173,7 @@ func newService(t *testing.T) *service {
 	}
 	s.Handler = newAPI(cfg, c, []serve.Check{
 		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
+		{Name: contract.StateStore, Optional: true, Probe: c.sessions.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Probe: c.countOutcome.Probe},
 		{Name: "model", Optional: true, Probe: c.modelOutcome.Probe},
 	}, logger, metrics).Handler()
@@ -474,7 +490,8 @@ func TestConfig(t *testing.T) {
 		"PORT=70000", "PORT=http", "DAPR_GRPC_PORT=-1", "DAPR_GRPC_PORT=x", "MAX_BODY_BYTES=1",
 		"CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "OPENAI_BASE_URL=nonsense",
 		"OPENAI_BASE_URL=ftp://x", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s",
-		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s",
+		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s", "SESSION_TTL=10ms", "SESSION_MAX_BYTES=1000",
+		"SESSION_MAX_BYTES=4000000", "HISTORY_MAX_TOKENS=-1",
 	} {
 		name, _, _ := strings.Cut(assignment, "=")
 		_, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment})

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"daca/services/chat/agent"
 	"daca/services/internal/contract"
 	"daca/services/internal/state"
 )
@@ -83,103 +82,6 @@ func (s *Sessions) note(ctx context.Context, err error) error {
 		s.failing.Store(err != nil && !errors.Is(err, ErrUnreadable))
 	}
 	return err
-}
-
-// Conversation is a session while a message of it is answered.
-type Conversation struct {
-	User contract.UserID
-	ID   string
-	// History are the earlier messages for the prompt, oldest first.
-	History []agent.Message
-	// Shortened reports whether History leaves out something.
-	Shortened bool
-
-	found    *state.Stored // as it was read; nil if that is not known, or too large to be held
-	opened   bool
-	revision int       // of the document when it was opened
-	created  time.Time // zero if there was none
-}
-
-// maxHeld limits the documents that are held during an answer. A larger one is read again
-// when its turn is kept, so that many answers at once need little memory.
-const maxHeld = 32 << 10
-
-// Begin returns a session that is new, which nobody needs to look for.
-func Begin(user contract.UserID, id string) *Conversation {
-	return &Conversation{User: user, ID: id, found: &state.Stored{}, opened: true}
-}
-
-// Resume returns a session without its history.
-func Resume(user contract.UserID, id string) *Conversation {
-	return &Conversation{User: user, ID: id}
-}
-
-// Open returns a session with its history. If there is none with the id, it is new. After
-// an error the history is not known, and the conversation can go on without it.
-func (s *Sessions) Open(ctx context.Context, user contract.UserID, id string) (*Conversation, error) {
-	c := Resume(user, id)
-	if s.cfg.MaxTokens == 0 {
-		return c, nil
-	}
-	found, d, err := s.all.read(ctx, contract.SessionKey(user, id))
-	if s.note(ctx, err) != nil {
-		return c, fmt.Errorf("reading a session: %w", err)
-	}
-	if len(found.Value) <= maxHeld {
-		c.found = &found
-	}
-	c.opened = true
-	c.revision, c.created = d.Revision, d.Created
-	c.History, c.Shortened = d.history(s.cfg.MaxTokens)
-	return c, nil
-}
-
-// deletedSince reports whether somebody has deleted the session since it was opened. It may
-// have begun anew.
-func (c *Conversation) deletedSince(d *document) bool {
-	if d.Deleted {
-		return c.opened && d.Revision > c.revision
-	}
-	return d.exists() && !c.created.IsZero() && !d.Created.Equal(c.created)
-}
-
-// Append adds a turn to the session and brings the list of the user's sessions up to date.
-// A turn whose id is there already is not added again. Append goes on after the end of
-// ctx, for twice the budget at most. After an error other than ErrUnlisted, the turn is
-// not known to be kept.
-func (s *Sessions) Append(ctx context.Context, c *Conversation, turn Turn) error {
-	raw, err := turn.encode(s.cfg.MaxBytes - headBytes)
-	if err != nil {
-		return err
-	}
-	deleted := false
-	d, err := s.all.change(ctx, contract.SessionKey(c.User, c.ID), c.found, func(d *document) bool {
-		deleted = c.deletedSince(d)
-		if deleted || d.has(turn.ID) {
-			return false
-		}
-		d.begin(c.User, c.ID, turn)
-		d.Turns = append(d.Turns, raw)
-		d.touch(turn.Time)
-		return true
-	})
-	if s.note(ctx, err) != nil {
-		return fmt.Errorf("adding a turn to a session: %w", err)
-	}
-	if deleted {
-		return ErrDeleted
-	}
-	return s.enlist(ctx, d)
-}
-
-// enlist shows the session in the list of its user.
-func (s *Sessions) enlist(ctx context.Context, d document) error {
-	entry := d.entry()
-	_, err := s.lists.change(ctx, contract.SessionsKey(d.UserID), nil, func(i *index) bool { return i.put(entry) })
-	if s.note(ctx, err) != nil {
-		return fmt.Errorf("%w: %w", ErrUnlisted, err)
-	}
-	return nil
 }
 
 // Get returns a session with its turns, or ErrNotFound.
