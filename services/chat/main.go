@@ -68,8 +68,9 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
 		agent: assistant, agentTimeout: cfg.ChatTimeout,
-		events: events, sessions: cfg.newSessions(dapr), logger: logger,
+		events: events, sessions: cfg.newSessions(dapr, logger), logger: logger,
 	}
+	defer answers.sessions.Close()
 	api := newAPI(cfg, answers, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},

@@ -169,8 +169,9 @@ func newService(t *testing.T) *service {
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
 		events:   newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
-		sessions: cfg.newSessions(s.store),
+		sessions: cfg.newSessions(s.store, logger),
 	}
+	t.Cleanup(c.sessions.Close)
 	s.Handler = newAPI(cfg, c, []serve.Check{
 		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: c.sessions.Probe},

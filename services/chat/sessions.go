@@ -12,9 +12,10 @@ import (
 	"daca/services/internal/fastapi"
 )
 
-func (c *config) newSessions(store session.Store) *session.Sessions {
+func (c *config) newSessions(store session.Store, logger *slog.Logger) *session.Sessions {
 	return session.New(store, session.Config{
 		TTL: c.SessionTTL, MaxBytes: c.SessionMaxBytes, MaxTokens: c.HistoryMaxTokens, Budget: c.PublishBudget,
+		Logger: logger,
 	})
 }
 
@@ -57,10 +58,6 @@ func (c *chat) keep(ctx context.Context, m *message, event contract.Event, answe
 	})
 	switch {
 	case err == nil:
-		return true
-	case errors.Is(err, session.ErrUnlisted):
-		c.logger.WarnContext(ctx, "the turn is kept, and the list of sessions does not show it yet",
-			"event_id", event.ID, "dependency", contract.StateStore, "error", err)
 		return true
 	case errors.Is(err, session.ErrDeleted):
 		c.logger.InfoContext(ctx, "the turn is not kept", "event_id", event.ID, "error", err)

@@ -68,10 +68,10 @@ func (c *Conversation) deletedSince(d *document) bool {
 	return d.exists() && !c.created.IsZero() && !d.Created.Equal(c.created)
 }
 
-// Append adds a turn to the session and brings the list of the user's sessions up to date.
-// A turn whose id is there already is not added again. Append goes on after the end of
-// ctx, for twice the budget at most. After an error other than ErrUnlisted, the turn is
-// not known to be kept.
+// Append adds a turn to the session. A turn whose id is there already is not added again.
+// Append goes on after the end of ctx, for twice the budget at most. After an error, the
+// turn is not known to be kept. The list of the user's sessions follows within
+// milliseconds; List of this process waits for it.
 func (s *Sessions) Append(ctx context.Context, c *Conversation, turn Turn) error {
 	raw, err := turn.encode(s.cfg.MaxBytes - headBytes)
 	if err != nil {
@@ -94,15 +94,23 @@ func (s *Sessions) Append(ctx context.Context, c *Conversation, turn Turn) error
 	if deleted {
 		return ErrDeleted
 	}
-	return s.enlist(ctx, d)
+	s.enlist(ctx, c.User, d.entry())
+	return nil
 }
 
-// enlist shows the session in the list of its user.
-func (s *Sessions) enlist(ctx context.Context, d document) error {
-	entry := d.entry()
-	_, err := s.lists.change(ctx, contract.SessionsKey(d.UserID), nil, func(i *index) bool { return i.put(entry) })
-	if s.note(ctx, err) != nil {
-		return fmt.Errorf("%w: %w", ErrUnlisted, err)
+// enlist shows the session in the list of its user. If that fails, the next turn mends it.
+func (s *Sessions) enlist(ctx context.Context, user contract.UserID, e entry) {
+	key := contract.SessionsKey(user)
+	b, leads := s.lists.join(key, nil, func(i *index) bool { return i.put(e) })
+	if !leads {
+		return
 	}
-	return nil
+	ctx = context.WithoutCancel(ctx)
+	s.listing.Go(func() {
+		s.lists.lead(ctx, key, b)
+		if s.note(ctx, b.err) != nil {
+			s.cfg.Logger.WarnContext(ctx, "the list of a user's sessions is not up to date",
+				"dependency", contract.StateStore, "error", b.err)
+		}
+	})
 }

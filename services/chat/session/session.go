@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,9 +18,6 @@ import (
 var (
 	// ErrNotFound is the error for a session that does not exist.
 	ErrNotFound = errors.New("no such session")
-	// ErrUnlisted is the error for a change that is made, and that the list of the user's
-	// sessions does not show yet. The next change of the session mends it.
-	ErrUnlisted = errors.New("the list of sessions is not up to date")
 	// ErrDeleted is the error for a turn of a session that was deleted during the answer.
 	ErrDeleted = errors.New("the session was deleted during the answer")
 	// ErrUnreadable is the error for a document that this version cannot read. It is left
@@ -31,8 +30,10 @@ type Config struct {
 	TTL       time.Duration // of a session after its last turn
 	MaxBytes  int           // of the document of a session, from MinBytes to MaxBytes
 	MaxTokens int           // of the history in a prompt, as estimate counts them; 0 is no history
-	// Budget is how long it may take to read. To keep a turn may take twice as long.
+	// Budget is how long it may take to read. To keep a turn may take twice as long, if
+	// another write of the session is under way.
 	Budget time.Duration
+	Logger *slog.Logger
 }
 
 // Limits of Config.MaxBytes. Sidecars take requests of 4 MiB.
@@ -55,6 +56,7 @@ type Sessions struct {
 	failing atomic.Bool // whether the last call of the store failed
 	all     *documents[document]
 	lists   *documents[index]
+	listing sync.WaitGroup // of writes of lists for which nobody waits
 }
 
 // New returns the sessions of a store.
@@ -63,16 +65,19 @@ func New(store Store, cfg Config) *Sessions {
 	s.all = newDocuments(store, cfg.TTL, s.patience, decodeDocument,
 		func(d *document) ([]byte, error) { return d.encode(cfg.MaxBytes) })
 	s.lists = newDocuments(store, cfg.TTL, s.patience, decodeIndex, encodeIndex)
+	s.lists.written = newGuesses()
 	return s
 }
 
-// patience is how long one read or one write may take. Four of them make up the time in
-// which a turn is kept: each document may have to wait for another write first.
+// Close waits until the lists are up to date. Nothing may be appended any more.
+func (s *Sessions) Close() { s.listing.Wait() }
+
+// patience is how long one read or one write may take.
 func (s *Sessions) patience() time.Duration {
 	if s.failing.Load() {
 		return s.cfg.Budget / 8
 	}
-	return s.cfg.Budget / 2
+	return s.cfg.Budget
 }
 
 // note remembers whether the store works, and returns the error. The end of ctx says
@@ -105,6 +110,7 @@ func (s *Sessions) List(
 	if err != nil {
 		return nil, "", err
 	}
+	s.lists.settle(ctx, contract.SessionsKey(user))
 	_, list, err := s.lists.read(ctx, contract.SessionsKey(user))
 	if s.note(ctx, err) != nil {
 		return nil, "", fmt.Errorf("listing sessions: %w", err)
@@ -130,7 +136,12 @@ func (s *Sessions) Rename(ctx context.Context, user contract.UserID, id, title s
 	if !d.exists() {
 		return Summary{}, ErrNotFound
 	}
-	return d.entry().Summary, s.enlist(ctx, d)
+	e := d.entry()
+	_, err = s.lists.change(ctx, contract.SessionsKey(user), nil, func(i *index) bool { return i.put(e) })
+	if s.note(ctx, err) != nil {
+		return Summary{}, fmt.Errorf("renaming a session in the list: %w", err)
+	}
+	return e.Summary, nil
 }
 
 // Delete deletes a session. It fails with ErrNotFound if there is none. The turns of

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +23,10 @@ import (
 const alice, eve contract.UserID = "alice", "eve"
 
 func testConfig() Config {
-	return Config{TTL: time.Hour, MaxBytes: 64 << 10, MaxTokens: 8000, Budget: 2 * time.Second}
+	return Config{
+		TTL: time.Hour, MaxBytes: 64 << 10, MaxTokens: 8000, Budget: 2 * time.Second,
+		Logger: slog.New(slog.DiscardHandler),
+	}
 }
 
 // slowStore returns a store each of whose calls takes a millisecond, in a bubble of
@@ -152,6 +157,9 @@ func TestReplicasLoseNothing(t *testing.T) {
 					})
 				}
 				all.Wait()
+				for _, s := range replicas {
+					s.Close()
+				}
 				store.Fail = nil
 				at := map[string]int{}
 				for i, text := range texts(t, replicas[0], alice, "s") {
@@ -204,60 +212,6 @@ func TestAnotherUserSeesNothing(t *testing.T) {
 	}
 }
 
-// TestWhatAMessageCosts counts the calls of the store. A message of a user who has many
-// others under way costs no more.
-func TestWhatAMessageCosts(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		store := slowStore()
-		s := New(store, testConfig())
-		calls := func(want int, what string, do func()) {
-			t.Helper()
-			before := store.Calls()
-			do()
-			if got := store.Calls() - before; got > want {
-				t.Errorf("%s: %d calls; want %d", what, got, want)
-			}
-		}
-		calls(3, "a message that begins a session", func() {
-			if err := s.Append(t.Context(), Begin(alice, "s"), turn("1", "1")); err != nil {
-				t.Error(err)
-			}
-		})
-		calls(4, "a message of a session", func() { say(t, s, alice, "s", "2") })
-		const messages = 200
-		calls(messages+6, "many sessions of one user at once", func() {
-			var all sync.WaitGroup
-			for i := range messages {
-				all.Go(func() {
-					began := time.Now()
-					if err := s.Append(t.Context(), Begin(alice, fmt.Sprint(i)), turn("t", "t")); err != nil {
-						t.Error(err)
-					}
-					if took := time.Since(began); took > 10*time.Millisecond {
-						t.Errorf("message %d took %s", i, took)
-					}
-				})
-			}
-			all.Wait()
-		})
-		calls(12, "many messages of one session at once", func() {
-			var all sync.WaitGroup
-			for i := range messages {
-				all.Go(func() {
-					if err := s.Append(t.Context(), Resume(eve, "s"), turn(fmt.Sprint(i), "t")); err != nil {
-						t.Error(err)
-					}
-				})
-			}
-			all.Wait()
-		})
-		if got := texts(t, s, eve, "s"); len(got) != messages {
-			t.Errorf("%d turns are kept; want %d", len(got), messages)
-		}
-	})
-}
-
 // TestAStoreThatIsAway holds how long a message waits for it, and that it is used again as
 // soon as it is back.
 func TestAStoreThatIsAway(t *testing.T) {
@@ -273,13 +227,14 @@ func TestAStoreThatIsAway(t *testing.T) {
 				s := New(store, testConfig())
 				say(t, s, alice, "s", "1")
 				store.away = away
-				for _, limit := range []time.Duration{testConfig().Budget, testConfig().Budget / 4} {
+				// The first message finds out. The next ones do not wait as long.
+				for _, limit := range []time.Duration{testConfig().Budget * 9 / 8, testConfig().Budget / 4} {
 					began := time.Now()
 					c, err := s.Open(t.Context(), alice, "s")
 					if err == nil || c == nil || len(c.History) != 0 {
 						t.Errorf("Open = %+v, %v", c, err)
 					}
-					if err := s.Append(t.Context(), c, turn("2", "2")); err == nil || errors.Is(err, ErrUnlisted) {
+					if err := s.Append(t.Context(), c, turn("2", "2")); err == nil {
 						t.Errorf("Append = %v", err)
 					}
 					if took := time.Since(began); took > limit {
@@ -344,21 +299,23 @@ func (s *awayStore) Delete(ctx context.Context, key string) error {
 func TestAListThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		store := &statetest.Store{Fail: func(call string, keys ...string) statetest.Fault {
-			if failing && call == "put" && keys[0] == contract.SessionsKey(alice) {
+			if failing.Load() && call == "put" && keys[0] == contract.SessionsKey(alice) {
 				return statetest.Before
 			}
 			return statetest.None
 		}}
 		s := New(store, testConfig())
-		if err := s.Append(t.Context(), Begin(alice, "s"), turn("1", "1")); !errors.Is(err, ErrUnlisted) {
-			t.Errorf("Append = %v", err)
+		say(t, s, alice, "s", "1")
+		if got := listed(t, s, alice); len(got) != 0 {
+			t.Errorf("the list is %v", got)
 		}
 		if got := texts(t, s, alice, "s"); len(got) != 1 {
 			t.Errorf("the turns are %v", got)
 		}
-		failing = false
+		failing.Store(false)
 		say(t, s, alice, "s", "2")
 		if got := listed(t, s, alice); len(got) != 1 {
 			t.Errorf("the list is %v", got)
@@ -385,7 +342,7 @@ func TestDeletingWinsOverAnAnswer(t *testing.T) {
 }
 
 func testDeletingWinsOverAnAnswer(t *testing.T) {
-	s := New(&likeRedis{}, testConfig())
+	s := New(newLikeRedis(), testConfig())
 	say(t, s, alice, "s", "1")
 	c, err := s.Open(t.Context(), alice, "s")
 	if err != nil {
@@ -411,39 +368,6 @@ func testDeletingWinsOverAnAnswer(t *testing.T) {
 	if err := s.Append(t.Context(), c, turn("2", "2")); !errors.Is(err, ErrDeleted) {
 		t.Errorf("Append to the session that began anew = %v", err)
 	}
-}
-
-// likeRedis is a store with the ETags of Dapr's Redis.
-type likeRedis struct {
-	statetest.Store
-	versions map[string]int
-}
-
-func (s *likeRedis) Get(ctx context.Context, keys ...string) ([]state.Stored, error) {
-	found, err := s.Store.Get(ctx, keys...)
-	if err == nil && found[0].ETag != "" {
-		found[0].ETag = fmt.Sprint(s.versions[keys[0]])
-	}
-	return found, err
-}
-
-func (s *likeRedis) Put(ctx context.Context, items ...state.Put) error {
-	item := items[0]
-	found, err := s.Store.Get(ctx, item.Key)
-	if err != nil {
-		return err
-	}
-	if s.versions == nil {
-		s.versions = map[string]int{}
-	}
-	if found[0].ETag == "" {
-		s.versions[item.Key] = 0
-	} else if fmt.Sprint(s.versions[item.Key]) != item.ETag {
-		return statetest.ErrChanged
-	}
-	s.versions[item.Key]++
-	item.ETag = found[0].ETag
-	return s.Store.Put(ctx, item)
 }
 
 // TestADeletedSessionLeavesNoText holds that the store has nothing of it any more.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -19,10 +20,14 @@ type documents[T any] struct {
 	decode   func([]byte) (T, error)
 	encode   func(*T) ([]byte, error)
 
-	mu sync.Mutex
-	// writing has the keys that are being written, each with the changes that wait for it.
-	writing map[string]*batch[T]
+	written *guesses // nil for none
+
+	mu    sync.Mutex
+	lines map[string]*line[T] // by key, of the documents that are being written
 }
+
+// line is what is done and waits to be done with one document.
+type line[T any] struct{ now, next *batch[T] }
 
 // batch are changes that are written together.
 type batch[T any] struct {
@@ -40,7 +45,7 @@ func newDocuments[T any](
 ) *documents[T] {
 	return &documents[T]{
 		store: store, ttl: ttl, patience: patience, decode: decode, encode: encode,
-		writing: map[string]*batch[T]{},
+		lines: map[string]*line[T]{},
 	}
 }
 
@@ -69,34 +74,54 @@ func (d *documents[T]) change(
 ) (T, error) {
 	b, leads := d.join(key, found, change)
 	if leads {
-		<-b.turn
-		d.write(ctx, key, b)
+		d.lead(ctx, key, b)
 	}
 	<-b.written
 	return b.doc, b.err
 }
 
+// lead writes the batch when its turn comes.
+func (d *documents[T]) lead(ctx context.Context, key string, b *batch[T]) {
+	<-b.turn
+	d.write(ctx, key, b)
+}
+
+// settle waits until the changes that were made before are written, or ctx ends.
+func (d *documents[T]) settle(ctx context.Context, key string) {
+	d.mu.Lock()
+	l := d.lines[key]
+	var last *batch[T]
+	if l != nil {
+		last = cmp.Or(l.next, l.now)
+	}
+	d.mu.Unlock()
+	if last == nil {
+		return
+	}
+	select {
+	case <-last.written:
+	case <-ctx.Done():
+	}
+}
+
 // join adds the change to the batch that waits for the key. If there is none, the caller
-// leads a new one.
+// has to lead a new one.
 func (d *documents[T]) join(key string, found *state.Stored, change func(*T) bool) (b *batch[T], leads bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	waiting, busy := d.writing[key]
-	if waiting != nil {
-		waiting.changes = append(waiting.changes, change)
-		return waiting, false
+	l := d.lines[key]
+	if l != nil && l.next != nil {
+		l.next.changes = append(l.next.changes, change)
+		return l.next, false
 	}
-	b = &batch[T]{
-		found: found, changes: []func(*T) bool{change},
-		turn: make(chan struct{}), written: make(chan struct{}),
+	b = &batch[T]{changes: []func(*T) bool{change}, turn: make(chan struct{}), written: make(chan struct{})}
+	if l != nil { // another write is under way, so that nobody knows what it finds
+		l.next = b
+		return b, true
 	}
-	if busy {
-		b.found = nil // another write is under way
-		d.writing[key] = b
-	} else {
-		close(b.turn)
-		d.writing[key] = nil
-	}
+	b.found = found
+	close(b.turn)
+	d.lines[key] = &line[T]{now: b}
 	return b, true
 }
 
@@ -106,7 +131,10 @@ func (d *documents[T]) write(ctx context.Context, key string, b *batch[T]) {
 	defer cancel()
 	defer d.next(key)
 	defer close(b.written)
-	store := &remembering{Store: d.store, found: b.found}
+	if b.found == nil {
+		b.found = d.written.take(key)
+	}
+	store := &remembering{Store: d.store, found: b.found, written: d.written}
 	_, b.err = state.Update(ctx, store, key, d.ttl, func(value []byte) ([]byte, error) {
 		var err error
 		if b.doc, err = d.decode(value); err != nil {
@@ -126,33 +154,17 @@ func (d *documents[T]) write(ctx context.Context, key string, b *batch[T]) {
 func (d *documents[T]) next(key string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	waiting := d.writing[key]
-	if waiting == nil {
-		delete(d.writing, key)
+	l := d.lines[key]
+	if l.next == nil {
+		delete(d.lines, key)
 		return
 	}
-	d.writing[key] = nil
-	close(waiting.turn)
+	l.now, l.next = l.next, nil
+	close(l.now.turn)
 }
 
 func (d *documents[T]) remove(ctx context.Context, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, d.patience())
 	defer cancel()
 	return d.store.Delete(ctx, key)
-}
-
-// remembering is a store for one key whose first read is known already. Nothing is lost if
-// the key has changed since: its ETag then refuses the write.
-type remembering struct {
-	state.Store
-	found *state.Stored
-}
-
-// Get implements state.Reader.
-func (r *remembering) Get(ctx context.Context, keys ...string) ([]state.Stored, error) {
-	if found := r.found; found != nil {
-		r.found = nil
-		return []state.Stored{*found}, nil
-	}
-	return r.Store.Get(ctx, keys...)
 }
