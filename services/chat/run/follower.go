@@ -66,12 +66,12 @@ func (f *Follower) take() (events []Event, changed <-chan struct{}, err error) {
 	if f.at.AtEnd() {
 		return nil, nil, io.EOF
 	}
-	if f.at.IsZero() {
-		f.at.attempt = l.attempt
-	}
 	if f.at.attempt < l.attempt {
-		f.at = Cursor{attempt: l.attempt, entry: l.begins}
-		events = append(events, Event{Entry{Kind: Reset, Data: []byte("{}")}, f.at})
+		if f.at.entry > l.begins || f.at.entry == l.begins && f.at.offset > 0 { // what it has read is void
+			f.at = Cursor{entry: l.begins}
+			events = append(events, Event{Entry{Kind: Reset, Data: []byte("{}")}, Cursor{l.attempt, l.begins, 0}})
+		}
+		f.at.attempt = l.attempt
 	}
 	if f.at.attempt == l.attempt {
 		for f.at.entry < len(l.entries) {

@@ -99,7 +99,7 @@ func (r *owned) look(ctx context.Context) error {
 		return nil
 	}
 	d, err := decodeDocument(found.Value)
-	if err != nil || d.Owner != r.m.replica || d.Attempt != r.attempt {
+	if err != nil || d.Owner != r.m.replica || d.Attempt != r.attempt || !d.Started.Equal(r.started) {
 		r.cancel(ErrLost)
 		return errors.Join(ErrLost, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -28,12 +29,14 @@ var ErrFault = errors.New("the store was told to fail")
 // ErrChanged is the error of a Put whose ETag is not that of the key.
 var ErrChanged = errors.New("possible etag mismatch")
 
-// Store keeps values in memory. Its ETags are no numbers, and every write makes a new
-// one. The zero value is empty and never fails.
+// Store keeps values in memory. Its ETags are no numbers, unless it is told so, and every
+// write makes a new one. The zero value is empty and never fails.
 type Store struct {
 	// Fail is asked before each call, "get", "put" or "delete" of the keys. It must not change
 	// after the first call.
 	Fail func(call string, keys ...string) Fault
+	// Numbered makes ETags count the writes of a key, as those of Redis do.
+	Numbered bool
 	// Now is the clock for the time to live; nil is time.Now.
 	Now func() time.Time
 
@@ -146,6 +149,10 @@ func (s *Store) set(item state.Put) {
 		s.values = map[string]entry{}
 	}
 	e := entry{value: slices.Clone(item.Value), etag: fmt.Sprintf("e%d", s.writes)}
+	if s.Numbered {
+		before, _ := strconv.Atoi(item.ETag)
+		e.etag = strconv.Itoa(before + 1)
+	}
 	if item.TTL > 0 {
 		e.ends = s.now().Add(item.TTL)
 	}
