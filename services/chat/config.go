@@ -35,6 +35,9 @@ type config struct {
 	SessionMaxBytes  int           `env:"SESSION_MAX_BYTES" envDefault:"262144"` // of a session; beyond, the oldest turns go
 	HistoryMaxTokens int           `env:"HISTORY_MAX_TOKENS" envDefault:"8000"`  // of earlier turns in a prompt; 0 is none
 
+	MaxRuns      int `env:"MAX_RUNS" envDefault:"256"`       // streamed answers in progress at a time
+	MaxFollowers int `env:"MAX_FOLLOWERS" envDefault:"1024"` // streams that are read at a time
+
 	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`         // for publishing before spooling
 	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"`  // file of events that wait to be published
 	SpoolMaxBytes int64         `env:"SPOOL_MAX_BYTES" envDefault:"268435456"` // of these events, without the file's own parts
@@ -82,6 +85,8 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.SessionMaxBytes >= session.MinBytes && cfg.SessionMaxBytes <= session.MaxBytes,
 			"SESSION_MAX_BYTES", fmt.Sprintf("from %d to %d", session.MinBytes, session.MaxBytes)),
 		serve.Require(cfg.HistoryMaxTokens >= 0, "HISTORY_MAX_TOKENS", "0 for no history, or above"),
+		serve.Require(cfg.MaxRuns > 0, "MAX_RUNS", "at least 1"),
+		serve.Require(cfg.MaxFollowers > 0, "MAX_FOLLOWERS", "at least 1"),
 		serve.Require(cfg.PublishBudget > 0, "PUBLISH_BUDGET", "a duration above 0"),
 		serve.Require(cfg.SpoolPath != "", "SPOOL_PATH", "a file name"),
 		serve.Require(cfg.SpoolMaxBytes >= 1<<20, "SPOOL_MAX_BYTES", "at least 1048576"),
@@ -93,10 +98,10 @@ func parseConfig(environ []string) (config, error) {
 const graceForAnswers time.Duration = -1
 
 // longestAnswer is how long a request takes at most: for the count or the history, the
-// answer, the agreement on an event and the event, or for keeping the turn. A stop cuts no request off if SHUTDOWN_GRACE is
-// not shorter.
+// answer, the agreement on an event and the event, or for keeping the turn. A stop cuts no
+// request off if SHUTDOWN_GRACE is not shorter.
 func (c *config) longestAnswer() time.Duration {
-	const margin = 4 * time.Second // for writing to the spool and to the client
+	const margin = 4 * time.Second // for storing a run, and for writing to the spool and to the client
 	return max(c.AnalyticsTimeout, c.PublishBudget) + c.ChatTimeout + 2*c.PublishBudget + margin
 }
 

@@ -71,7 +71,9 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 		events: events, sessions: cfg.newSessions(dapr, logger), logger: logger,
 	}
 	defer answers.sessions.Close()
-	api := newAPI(cfg, answers, []serve.Check{
+	streamed := newStreams(cfg, answers, dapr, metrics)
+	defer closeInTime(ctx, cfg.Config, streamed.runs.Close)()
+	api := newAPI(cfg, answers, streamed, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: answers.sessions.Probe},

@@ -14,7 +14,7 @@ import (
 // newAPI returns the whole HTTP surface of the service. Probes and documentation
 // come with fastapi.New.
 func newAPI(
-	cfg config, c *chat, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
+	cfg config, c *chat, s *streams, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
 ) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
 		Name:        contract.ChatApp,
@@ -31,6 +31,8 @@ func newAPI(
 	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
 	unslashed.Hidden = true
 	fastapi.Register(api, unslashed, c.post)
+
+	s.register(api)
 
 	u := &users{events: c.events, logger: logger}
 	fastapi.Register(api, api.Operation("get-user", "GET", "/users/{user_id}", "users",

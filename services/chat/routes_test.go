@@ -138,12 +138,13 @@ func (b *fakeBroker) events() []contract.Event {
 // of everything else.
 type service struct {
 	apitest.API
-	counts *fakeCounts
-	agent  *fakeAgent
-	broker *fakeBroker
-	spool  *spool
-	store  *statetest.Store // of sessions
-	away   atomic.Bool      // whether store fails
+	counts  *fakeCounts
+	agent   *fakeAgent
+	broker  *fakeBroker
+	spool   *spool
+	store   *statetest.Store // of sessions and runs
+	away    atomic.Bool      // whether store fails
+	streams *streams
 }
 
 func newService(t *testing.T) *service {
@@ -172,7 +173,9 @@ func newService(t *testing.T) *service {
 		sessions: cfg.newSessions(s.store, logger),
 	}
 	t.Cleanup(c.sessions.Close)
-	s.Handler = newAPI(cfg, c, []serve.Check{
+	s.streams = newStreams(cfg, c, s.store, metrics)
+	t.Cleanup(func() { s.streams.runs.Close(context.Background()) })
+	s.Handler = newAPI(cfg, c, s.streams, []serve.Check{
 		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: c.sessions.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Probe: c.countOutcome.Probe},
@@ -491,8 +494,9 @@ func TestConfig(t *testing.T) {
 		"PORT=70000", "PORT=http", "DAPR_GRPC_PORT=-1", "DAPR_GRPC_PORT=x", "MAX_BODY_BYTES=1",
 		"CORS_ORIGINS=nonsense", "DAPR_GRPC_ENDPOINT=http://localhost:50001", "OPENAI_BASE_URL=nonsense",
 		"OPENAI_BASE_URL=ftp://x", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s",
-		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s", "SESSION_TTL=10ms", "SESSION_MAX_BYTES=1000",
+		"SESSION_TTL=10ms", "SESSION_MAX_BYTES=1000",
 		"SESSION_MAX_BYTES=4000000", "HISTORY_MAX_TOKENS=-1",
+		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s", "MAX_RUNS=0", "MAX_FOLLOWERS=none",
 	} {
 		name, _, _ := strings.Cut(assignment, "=")
 		_, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment})

@@ -1,4 +1,4 @@
-package run
+package runs
 
 import (
 	"bytes"
@@ -57,9 +57,9 @@ type Failure struct {
 // Outcome is how a run ends.
 type Outcome struct {
 	State State `json:"state"` // Answered, Stopped or Failed
-	Last  Entry `json:"last"`  // the last entry
-	// Effects are what Config.Settle needs to do, in any process. Nil: there is nothing
-	// to do.
+	// Last is the last entry. If there are Effects, it is the Settle function that knows it.
+	Last Entry `json:"last"`
+	// Effects are what a Settle function needs, in any process. Nil: there is nothing to do.
 	Effects json.RawMessage `json:"effects,omitempty"`
 }
 

@@ -1,4 +1,4 @@
-package run
+package runs
 
 import (
 	"context"
@@ -604,7 +604,8 @@ func TestASlowFollowerHoldsNobodyUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := start(t, &statetest.Store{})
 		begun := time.Now()
-		slow, err := a.Start(t.Context(), job(words(10*time.Millisecond, strings.SplitAfter(strings.Repeat("w ", 500), " ")...)))
+		all := strings.SplitAfter(strings.Repeat("w ", 500), " ")
+		slow, err := a.Start(t.Context(), job(words(10*time.Millisecond, all...)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -726,7 +727,9 @@ func TestANewAttemptIsAReset(t *testing.T) {
 		id := NewID()
 		d := document{
 			Version: 1, RunID: id, State: Running, Owner: "other", Attempt: 1,
-			Entries: []Entry{{Kind: Token, Text: "look: "}, {Kind: ToolCall, Data: []byte("{}")}, {Kind: Token, Text: "half an ans"}},
+			Entries: []Entry{
+				{Kind: Token, Text: "look: "}, {Kind: ToolCall, Data: []byte("{}")}, {Kind: Token, Text: "half an ans"},
+			},
 		}
 		put := func() {
 			value, err := encode(d)
@@ -734,7 +737,8 @@ func TestANewAttemptIsAReset(t *testing.T) {
 				t.Fatal(err)
 			}
 			found, _ := store.Get(t.Context(), contract.RunKey(id))
-			if err := store.Put(t.Context(), state.Put{Key: contract.RunKey(id), Value: value, ETag: found[0].ETag}); err != nil {
+			err = store.Put(t.Context(), state.Put{Key: contract.RunKey(id), Value: value, ETag: found[0].ETag})
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -1,4 +1,4 @@
-package run
+package runs
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,8 +26,8 @@ func (m *Manager) measure(registry prometheus.Registerer) {
 		value      func() int
 	}{
 		{"daca_runs", "Runs in progress here; MAX_RUNS is the limit.", func() int { return m.running }},
-		{"daca_runs_unstored", "Runs that have ended here and whose end is not stored yet.", func() int { return len(m.unstored) }},
-		{"daca_run_followers", "Streams of runs that are read here; MAX_FOLLOWERS is the limit.", func() int { return m.followers }},
+		{"daca_runs_unstored", "Runs that have ended here and are not stored yet.", func() int { return len(m.unstored) }},
+		{"daca_run_followers", "Streams that are read here; MAX_FOLLOWERS is the limit.", func() int { return m.followers }},
 	} {
 		all.NewGaugeFunc(prometheus.GaugeOpts{Name: gauge.name, Help: gauge.help}, func() float64 {
 			m.mu.Lock()

@@ -1,4 +1,4 @@
-// Package run keeps answers in progress. A run belongs to the service, and not to the
+// Package runs keeps answers in progress. A run belongs to the service, and not to the
 // connection of the client who asked: it goes on when that is cut, and can be followed
 // and stopped on every replica. Its log is kept in the state store while it grows.
 //
@@ -7,7 +7,7 @@
 // takes the run over, by the same compare-and-swap, and ends it. What a run leads to,
 // such as an event that is published, happens only after the owner has written down that
 // it will: a replica that has lost a run learns it there.
-package run
+package runs
 
 import (
 	"context"
@@ -29,11 +29,9 @@ type Config struct {
 	Store state.Store
 	// Longest is how long a run takes at most, with what it leads to.
 	Longest time.Duration
-	// Settle does what an outcome with Effects leads to, and returns the outcome with the
-	// last entry that followers get. It is called after the outcome is stored, and again,
-	// perhaps in another process, if that process died meanwhile. It goes on after the end
-	// of ctx.
-	Settle func(ctx context.Context, of Info, outcome Outcome) Outcome
+	// Settle does what an outcome with Effects leads to, and returns how the run has ended.
+	// It is called for runs of dead replicas, which may have settled the outcome already.
+	Settle Settle
 
 	MaxRuns      int // at a time in this process
 	MaxFollowers int // at a time in this process
@@ -41,6 +39,11 @@ type Config struct {
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer
 }
+
+// Settle does what an outcome leads to, after that is stored, and returns how the run has
+// ended, with the last entry that followers get. For one run it may be called in several
+// processes: what it does has to be the same each time.
+type Settle func(ctx context.Context, of Info, outcome Outcome) Outcome
 
 // Job is what a run does.
 type Job struct {
@@ -52,6 +55,9 @@ type Job struct {
 	// ctx ends; the cause of that is ErrStopped if somebody stopped the run. The sizes of
 	// what it emits and returns are its own business.
 	Produce func(ctx context.Context, emit func(Entry)) Outcome
+	// Settle is Config.Settle for this run while its own process is alive, which may know
+	// more. Nil is Config.Settle.
+	Settle Settle
 }
 
 // Errors of a Manager.

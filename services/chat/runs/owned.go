@@ -1,4 +1,4 @@
-package run
+package runs
 
 import (
 	"context"
@@ -195,7 +195,11 @@ func (r *owned) finish(ctx context.Context, outcome Outcome) {
 			r.lose()
 			return
 		}
-		outcome = r.m.cfg.Settle(ctx, r.info(), outcome)
+		settle := r.job.Settle
+		if settle == nil {
+			settle = r.m.cfg.Settle
+		}
+		outcome = settle(ctx, r.info(), outcome)
 	}
 	r.set(outcome.State, outcome)
 	err := r.persist(ctx)
