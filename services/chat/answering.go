@@ -33,10 +33,11 @@ type (
 	}
 	// messageData is what POST /chat/ answers, and more.
 	messageData struct { // message
-		chatAnswer
-
-		RunID string      `json:"run_id"`
-		Usage agent.Usage `json:"usage"`
+		UserID   contract.UserID `json:"user_id"`
+		Reply    string          `json:"reply"`
+		Metadata metadata        `json:"metadata"`
+		RunID    string          `json:"run_id"`
+		Usage    agent.Usage     `json:"usage"`
 	}
 	stoppedData struct { // stopped
 		Reply string `json:"reply" doc:"What there was of the reply."`
@@ -180,7 +181,7 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 	case outcome.State == runs.Stopped:
 		outcome.Last = entry(runs.Cut, stoppedData{out.Reply})
 	default:
-		outcome.Last = entry(runs.Message, messageData{chatAnswer: out, RunID: of.ID, Usage: e.Answer.Usage})
+		outcome.Last = entry(runs.Message, messageData{out.UserID, out.Reply, out.Metadata, of.ID, e.Answer.Usage})
 	}
 	return outcome
 }
