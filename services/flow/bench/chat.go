@@ -21,15 +21,11 @@ const (
 // chat measures what a message costs.
 func (b *bench) chat(ctx context.Context) ([]figure, error) {
 	b.say("starting the suite")
-	s, err := b.startSuite(ctx)
+	s, err := b.startSuite(ctx, "offline")
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err := s.stop(ctx); err != nil {
-			b.say("%v", err)
-		}
-	}()
+	defer b.end(ctx, &s.subscriber)
 	if _, err := s.saturate(ctx, time.Second); err != nil {
 		return nil, err
 	}
@@ -63,6 +59,13 @@ func (b *bench) chat(ctx context.Context) ([]figure, error) {
 	figures = append(figures, memories...)
 	starts, err := b.starts(ctx, s)
 	return append(figures, starts...), err
+}
+
+// end stops what was measured.
+func (b *bench) end(ctx context.Context, s *subscriber) {
+	if err := s.stop(ctx); err != nil {
+		b.say("%s: %v", s.name, err)
+	}
 }
 
 // memories compares each service with its sidecar.

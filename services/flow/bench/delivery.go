@@ -43,9 +43,7 @@ func (b *bench) startSubscribers(ctx context.Context) (all subscribers, stop fun
 	var started []*subscriber
 	stop = func() {
 		for _, s := range started {
-			if err := s.stop(ctx); err != nil {
-				b.say("%s: %v", s.name, err)
-			}
+			b.end(ctx, s)
 		}
 	}
 	batches, err := b.deliversBatches()

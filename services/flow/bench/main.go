@@ -72,7 +72,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.DurationVar(&s.load, "load", time.Minute, "how long chat is under load, over all rounds")
 	flags.IntVar(&s.requests, "requests", 100, "chat requests by one client in a round")
 	flags.StringVar(&s.out, "out", "", "file for the figures, as JSON")
-	flags.StringVar(&s.only, "only", "", "the phase that is measured: delivery, chat or sizes; empty: all")
+	flags.StringVar(&s.only, "only", "", "the phase that is measured: delivery, chat, conversations or sizes; empty: all")
 	flags.StringVar(&base, "base", "", "commit to compare with, instead of measuring once")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -125,7 +125,7 @@ type phase struct {
 }
 
 func (b *bench) phases() []phase {
-	return []phase{{"delivery", b.delivery}, {"chat", b.chat}, {"sizes", b.sizes}}
+	return []phase{{"delivery", b.delivery}, {"chat", b.chat}, {"conversations", b.conversations}, {"sizes", b.sizes}}
 }
 
 // bench is what the phases share.

@@ -214,17 +214,28 @@ func (s *subscriber) stateCalls(ctx context.Context) (sum float64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		for line := range strings.Lines(string(text)) {
-			if !strings.HasPrefix(line, stateCallsRow) {
-				continue
-			}
-			_, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
-			calls, err := strconv.ParseFloat(value, 64)
-			if err != nil {
-				return 0, fmt.Errorf("reading the calls of the state store: %w", err)
-			}
-			sum += calls
+		calls, err := sumMetric(string(text), stateCallsRow)
+		if err != nil {
+			return 0, err
 		}
+		sum += calls
+	}
+	return sum, nil
+}
+
+// sumMetric adds up the values of the metrics whose lines begin with the prefix, which
+// ends in the labels.
+func sumMetric(text, prefix string) (sum float64, err error) {
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, prefix) {
+			continue
+		}
+		_, value, _ := strings.Cut(strings.TrimSpace(line), "} ")
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0, fmt.Errorf("reading the metric %s: %w", line, err)
+		}
+		sum += number
 	}
 	return sum, nil
 }

@@ -17,19 +17,20 @@ type suite struct {
 	model, chat, analytics *stack.Service
 }
 
-func (b *bench) startSuite(ctx context.Context) (*suite, error) {
+// startSuite starts it. The offline model answers as the name of the model says.
+func (b *bench) startSuite(ctx context.Context, model string) (*suite, error) {
 	s, err := b.newSubscriber(ctx, "suite")
 	if err != nil {
 		return nil, err
 	}
 	all := &suite{subscriber: *s}
-	if err := b.addSuite(ctx, all); err != nil {
+	if err := b.addSuite(ctx, all, model); err != nil {
 		return nil, errors.Join(err, all.stop(ctx))
 	}
 	return all, nil
 }
 
-func (b *bench) addSuite(ctx context.Context, s *suite) error {
+func (b *bench) addSuite(ctx context.Context, s *suite, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	parts, err := b.stack(&s.subscriber, b.bin)
@@ -42,7 +43,7 @@ func (b *bench) addSuite(ctx context.Context, s *suite) error {
 	if s.analytics, err = parts.Analytics(stack.ServiceOptions{}); err != nil {
 		return err
 	}
-	model := []string{"OPENAI_BASE_URL=" + s.model.URL + "/v1", "OPENAI_MODEL=offline"}
+	model := []string{"OPENAI_BASE_URL=" + s.model.URL + "/v1", "OPENAI_MODEL=" + name}
 	if s.chat, err = parts.Chat(stack.ServiceOptions{Env: model}); err != nil {
 		return err
 	}
