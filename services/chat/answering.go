@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,7 +48,7 @@ type (
 // start starts a run that answers the message, and follows it.
 func (s *streams) start(ctx context.Context, m *message) (*runs.Follower, error) {
 	return s.runs.Start(ctx, runs.Job{
-		ID: runs.NewID(), UserID: string(m.userID), SessionID: m.sessionID,
+		ID: cmp.Or(m.run, runs.NewID()), UserID: string(m.userID), SessionID: m.sessionID,
 		Produce: func(ctx context.Context, emit func(runs.Entry)) runs.Outcome { return s.produce(ctx, m, emit) },
 		Settle: func(ctx context.Context, of runs.Info, outcome runs.Outcome) runs.Outcome {
 			return s.settleMessage(ctx, m, of, outcome)
@@ -126,6 +127,7 @@ type effects struct {
 	SessionID      string          `json:"session_id"`
 	Text           string          `json:"text"`
 	IdempotencyKey string          `json:"idempotency_key,omitempty"`
+	Settled        bool            `json:"settled,omitempty"` // whether id and time of the event hold for its key
 	Stopped        bool            `json:"stopped,omitempty"`
 	History        history         `json:"history,omitempty"`
 	EventID        string          `json:"event_id"`
@@ -140,8 +142,12 @@ const maxEffects = 1 << 20
 // now.
 func (s *streams) outcome(ctx context.Context, state runs.State, m *message, answer agent.Answer) runs.Outcome {
 	event := newEvent(contract.MessageSent, m.userID, m.idempotencyKey)
+	if m.claim != nil {
+		event.ID, event.Time = m.claim.ID, m.claim.Time
+	}
 	e := effects{
 		UserID: m.userID, SessionID: m.sessionID, Text: m.text, IdempotencyKey: m.idempotencyKey,
+		Settled: m.claim != nil,
 		Stopped: m.stopped, History: m.history, EventID: event.ID, EventTime: event.Time, Answer: answer,
 	}
 	encoded, err := json.Marshal(e)
@@ -173,6 +179,9 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 			stopped: e.Stopped, history: e.History,
 		}
 	}
+	if e.Settled {
+		m.claim = &claim{ID: e.EventID, Time: e.EventTime}
+	}
 	event := contract.Event{ID: e.EventID, Time: e.EventTime, Type: contract.MessageSent, UserID: e.UserID}
 	out, err := s.chat.finish(ctx, m, event, e.Answer)
 	switch {
@@ -182,6 +191,19 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 		outcome.Last = entry(runs.Cut, stoppedData{out.Reply})
 	default:
 		outcome.Last = entry(runs.Message, messageData{out.UserID, out.Reply, out.Metadata, of.ID, e.Answer.Usage})
+		s.keep(ctx, e, of.ID, outcome.Last)
 	}
 	return outcome
+}
+
+// keep keeps the answer under the key of its request, for longer than the run is kept.
+func (s *streams) keep(ctx context.Context, e effects, id string, last runs.Entry) {
+	if !e.Settled {
+		return
+	}
+	key := claimKey(contract.MessageSent, e.UserID, e.IdempotencyKey)
+	if err := s.keys.answered(ctx, key, id, last.Data); err != nil {
+		s.logger.WarnContext(ctx, "the answer is replayed only as long as its run is kept",
+			"dependency", contract.StateStore, "error", err)
+	}
 }

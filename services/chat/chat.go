@@ -42,7 +42,7 @@ type responder interface {
 
 // chatInput is the tutorials' Message; metadata is optional here.
 type chatInput struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Requests of one user with the same key are one message: it counts once."`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Requests of one user with the same key are one message: it is answered once, and counts once. The answer is kept for 48 hours."`
 	Body           struct {
 		UserID   contract.UserID `json:"user_id"`
 		Text     string          `json:"text" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" example:"Hello, how are you?"`
@@ -56,7 +56,10 @@ type metadataInput struct {
 	SessionID string     `json:"session_id,omitempty" maxLength:"256" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" doc:"Comes back in the answer; made where it is missing."`
 }
 
-type chatOutput struct{ Body chatAnswer }
+type chatOutput struct {
+	Replayed string `header:"Idempotency-Replayed" doc:"true if the answer was given before, to the first request with the Idempotency-Key."`
+	Body     chatAnswer
+}
 
 type chatAnswer struct {
 	UserID   contract.UserID `json:"user_id"`
@@ -71,13 +74,9 @@ type metadata struct {
 	Kept      *bool     `json:"kept,omitempty" doc:"false if this turn could not be added to the session; absent otherwise."`
 }
 
-// post answers a message and publishes that it was sent. It publishes nothing for
+// answer answers a message and publishes that it was sent. It publishes nothing for
 // a message that was not answered.
-func (c *chat) post(ctx context.Context, in *chatInput) (*chatOutput, error) {
-	if err := in.validate(); err != nil {
-		return nil, err
-	}
-	m := in.message()
+func (c *chat) answer(ctx context.Context, m *message) (*chatOutput, error) {
 	request := c.prepare(ctx, m)
 	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
 	defer cancel()
@@ -111,6 +110,8 @@ type message struct {
 	text           string
 	idempotencyKey string // or empty
 	stopped        bool   // whether the user stopped the answer
+	run            string // the run that answers; empty for a new one
+	claim          *claim // the id and time of its event, if they are settled
 
 	conversation *session.Conversation // nil if this replica has not opened it
 	history      history
@@ -155,7 +156,11 @@ func (c *chat) finish(
 			out.Metadata.Kept = new(false)
 		}
 	})
-	err = c.publish(ctx, event, m.idempotencyKey)
+	key := m.idempotencyKey
+	if m.claim != nil { // there is nothing left to agree on
+		key = ""
+	}
+	err = c.publish(ctx, event, key)
 	keeping.Wait()
 	if err != nil {
 		return chatAnswer{}, err

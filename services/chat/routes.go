@@ -27,10 +27,10 @@ func newAPI(
 	})
 	api.Welcome("chat")
 	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat",
-		"Send a message to the agent", 400, 413, 415, 422, 502, 503, 504), c.post)
+		"Send a message to the agent", 400, 409, 413, 415, 422, 502, 503, 504), s.answerOnce)
 	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
 	unslashed.Hidden = true
-	fastapi.Register(api, unslashed, c.post)
+	fastapi.Register(api, unslashed, s.answerOnce)
 
 	s.register(api)
 

@@ -109,5 +109,5 @@ func (s *streams) events(ctx context.Context, in *eventsInput) (*huma.StreamResp
 		f.Close()
 		return &huma.StreamResponse{Body: func(ctx huma.Context) { ctx.SetStatus(http.StatusNoContent) }}, nil
 	}
-	return s.response(f, after.IsZero()), nil
+	return s.response(f, after.IsZero(), false), nil
 }

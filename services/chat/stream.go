@@ -31,11 +31,12 @@ const heartbeat = 10 * time.Second
 type streams struct {
 	chat   *chat
 	runs   *runs.Manager
+	keys   *keys
 	logger *slog.Logger
 }
 
 func newStreams(cfg config, c *chat, store state.Store, metrics prometheus.Registerer) *streams {
-	s := &streams{chat: c, logger: c.logger}
+	s := &streams{chat: c, keys: &keys{store: store, budget: cfg.PublishBudget}, logger: c.logger}
 	s.runs = runs.New(runs.Config{
 		Store: store, Longest: cfg.longestAnswer(), Settle: s.settle,
 		MaxRuns: cfg.MaxRuns, MaxFollowers: cfg.MaxFollowers, Logger: c.logger, Metrics: metrics,
@@ -71,25 +72,38 @@ const (
 	beginning = "1.0.0"
 )
 
-// post begins to answer a message, and streams the answer.
+// post begins to answer a message, and streams the answer. The stream of a repetition is
+// another view of the run that answers the first request with the Idempotency-Key.
 func (s *streams) post(ctx context.Context, in *chatInput) (*huma.StreamResponse, error) {
 	if err := in.validate(); err != nil {
 		return nil, err
 	}
-	f, err := s.start(ctx, in.message())
+	m := in.message()
+	holds, err := s.claim(ctx, in, m)
+	if err != nil {
+		return nil, err
+	}
+	if holds != nil && holds.RunID != m.run {
+		return s.view(ctx, holds)
+	}
+	f, err := s.start(ctx, m)
 	if err != nil {
 		return nil, s.refusal(ctx, err)
 	}
-	return s.response(f, true), nil
+	return s.response(f, true, false), nil
 }
 
-// response streams what the follower gets, to the end of the run.
-func (s *streams) response(f *runs.Follower, fromBeginning bool) *huma.StreamResponse {
+// response streams what the follower gets, to the end of the run. A run is replayed if
+// another request with the same Idempotency-Key has started it.
+func (s *streams) response(f *runs.Follower, fromBeginning, replayed bool) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		defer f.Close()
 		ctx.SetHeader("Content-Type", "text/event-stream")
 		ctx.SetHeader("Cache-Control", "no-store")
 		ctx.SetHeader("X-Accel-Buffering", "no") // nginx would collect the events
+		if replayed {
+			ctx.SetHeader("Idempotency-Replayed", "true")
+		}
 		ctx.SetStatus(http.StatusOK)
 		out := &eventWriter{to: humagin.Unwrap(ctx).Writer}
 		out.comment("the answer follows") // whoever waits for a first byte gets it at once

@@ -21,6 +21,17 @@ type Follower struct {
 	leave func()
 }
 
+// Ended returns a follower, from its beginning, of a run that is forgotten. The entries are
+// what somebody else still knows of it.
+func Ended(info Info, entries ...Entry) *Follower {
+	l := newLog()
+	for _, e := range entries[:len(entries)-1] {
+		l.append(e)
+	}
+	l.end(entries[len(entries)-1])
+	return &Follower{Info: info, log: l, leave: func() {}}
+}
+
 // Next returns the events that came since the last call, and waits until there is one.
 // After the last event of the run it returns io.EOF, ErrUnavailable if nobody knows how
 // the run goes on, and the error of ctx if that ends first; then Next can be called again.
