@@ -14,7 +14,7 @@ func promises() []promise {
 		{"exact over many users, repeated ids, two replicas", "TestExactOverManyUsersAndTwoReplicas"},
 		{"exact for a hot user, two replicas", "TestExactForAHotUserAndTwoReplicas"},
 		{"an Idempotency-Key counts once", "TestIdempotencyKeyCountsOnce"},
-		{"copies of a key agree, two replicas of chat", "TestCopiesOfAKeyAgree"},
+		{"a repetition gets the answer of the first request, two replicas of chat", "TestARepetitionGetsTheAnswerOfTheFirst"},
 		{"deliveries fail", "TestExactWhenTheServiceFails"},
 		{"answers are lost or mixed up", "TestExactWhateverTheAnswers"},
 		{"the service is killed", "TestExactWhenTheServiceIsKilled"},
