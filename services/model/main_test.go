@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -56,6 +57,11 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s: %d %s; want %d with %s", name, status, body, tc.status, tc.want)
 		}
 	}
+	const broken = `{"stream":true,"model":"offline?break_after=3","messages":[{"role":"user","content":"hello"}]}`
+	if status, body, err := trySend(t, "POST", base+"/v1/chat/completions", "secret", broken); status != 200 ||
+		!errors.Is(err, io.ErrUnexpectedEOF) || strings.Count(body, "data: ") != 3 {
+		t.Errorf("a stream that breaks: %d %s, %v; want three chunks and no end", status, body, err)
+	}
 	stop()
 	if err := <-stopped; err != nil {
 		t.Errorf("run = %v; want an orderly stop", err)
@@ -79,6 +85,16 @@ func address(t *testing.T, lines *bufio.Scanner) string {
 
 func send(t *testing.T, method, url, key, body string) (int, string) {
 	t.Helper()
+	status, answer, err := trySend(t, method, url, key, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, answer
+}
+
+// trySend returns the error of reading the answer.
+func trySend(t *testing.T, method, url, key, body string) (int, string, error) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -91,10 +107,7 @@ func send(t *testing.T, method, url, key, body string) (int, string) {
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res.StatusCode, string(answer)
+	return res.StatusCode, string(answer), err
 }
 
 func TestErrorsNameTheVariable(t *testing.T) {

@@ -149,7 +149,16 @@ func misbehave(w http.ResponseWriter, r *http.Request, b behaviour) {
 	fail(w, e)
 }
 
+// hangUp closes the connection, within an answer too. Gin would not let go of it then,
+// and would end the answer of a handler that panics as if it were whole.
 func hangUp(w http.ResponseWriter) {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		w = wrapper.Unwrap()
+	}
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
