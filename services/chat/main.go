@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"daca/services/chat/agent"
 	"daca/services/internal/contract"
@@ -33,7 +32,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	}
 	assistant, err := agent.New(agent.Config{
 		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey, Model: cfg.OpenAIModel,
-		Tools:    []agent.Tool{agent.CurrentTime(time.Now)},
+		Tools:    tools(),
 		MaxTurns: cfg.MaxTurns, ModelTimeout: cfg.ModelTimeout, ToolTimeout: cfg.ToolTimeout,
 		Logger: logger,
 	})
