@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/sashabaranov/go-openai"
 )
@@ -39,6 +40,10 @@ func (c *conversation) whole(ctx context.Context, request openai.ChatCompletionR
 func (c *conversation) read(answer openai.ChatCompletionResponse) (reply, error) {
 	c.usage.Add(Usage{answer.Usage.PromptTokens, answer.Usage.CompletionTokens, answer.Usage.TotalTokens})
 	if len(answer.Choices) == 0 {
+		var late chunk
+		if err := json.Unmarshal(c.http.latest.body, &late); err == nil && isGiven(late.Error) {
+			return reply{}, c.lateError(late.Error)
+		}
 		return reply{}, &Error{Kind: Unavailable, cause: "the answer has no choices"}
 	}
 	said := reply{

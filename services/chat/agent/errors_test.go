@@ -79,6 +79,10 @@ func TestFailuresOfTheModel(t *testing.T) {
 			cfg:  Config{Model: "offline?body=empty"},
 			kind: Unavailable, cause: "no choices",
 		},
+		"an error after status 200": {
+			cfg:  Config{Model: "offline?body=error"},
+			kind: Unavailable, status: 500, cause: "status 500",
+		},
 		"nobody there": {
 			cfg:  Config{BaseURL: "http://127.0.0.1:1/v1"},
 			kind: Unavailable, cause: "connection refused",
@@ -94,28 +98,30 @@ func TestFailuresOfTheModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := setup(t, tc.cfg)
-			reply, err := s.run(t.Context(), "", "hi")
-			failure, ok := errors.AsType[*Error](err)
-			if !ok {
-				t.Fatalf("Run = %q, %v; want an *Error", reply, err)
-			}
-			if failure.Kind != tc.kind || failure.Status != tc.status || failure.RetryAfter != tc.retryAfter {
-				t.Errorf("failure = %+v; want kind %s, status %d, retry after %s",
-					failure, tc.kind, tc.status, tc.retryAfter)
-			}
-			if errors.Is(err, context.DeadlineExceeded) != (tc.kind == Timeout) {
-				t.Errorf("%v is a context.DeadlineExceeded: %t", err, tc.kind != Timeout)
-			}
-			if !strings.Contains(err.Error(), tc.cause) {
-				t.Errorf("error = %q; want it to name %q", err, tc.cause)
-			}
-			if strings.Contains(err.Error(), "told to answer") {
-				t.Errorf("error = %q contains the provider's words", err)
-			}
-			for what, text := range map[string]string{"error": err.Error(), "log": s.logged()} {
-				if strings.Contains(text, s.agent.cfg.APIKey) {
-					t.Errorf("the %s contains the API key: %s", what, text)
+			for _, observe := range []func(Event){nil, func(Event) {}} {
+				s := setup(t, tc.cfg)
+				reply, err := s.agent.Run(t.Context(), Request{Text: "hi", Observe: observe})
+				failure, ok := errors.AsType[*Error](err)
+				if !ok {
+					t.Fatalf("Run = %+v, %v; want an *Error", reply, err)
+				}
+				if failure.Kind != tc.kind || failure.Status != tc.status || failure.RetryAfter != tc.retryAfter {
+					t.Errorf("failure = %+v; want kind %s, status %d, retry after %s",
+						failure, tc.kind, tc.status, tc.retryAfter)
+				}
+				if errors.Is(err, context.DeadlineExceeded) != (tc.kind == Timeout) {
+					t.Errorf("%v is a context.DeadlineExceeded: %t", err, tc.kind != Timeout)
+				}
+				if !strings.Contains(err.Error(), tc.cause) {
+					t.Errorf("error = %q; want it to name %q", err, tc.cause)
+				}
+				if strings.Contains(err.Error(), "told to answer") {
+					t.Errorf("error = %q contains the provider's words", err)
+				}
+				for what, text := range map[string]string{"error": err.Error(), "log": s.logged()} {
+					if strings.Contains(text, s.agent.cfg.APIKey) {
+						t.Errorf("the %s contains the API key: %s", what, text)
+					}
 				}
 			}
 		})

@@ -18,12 +18,15 @@ func TestFailuresThatPassAreTriedAgain(t *testing.T) {
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
-			s := setup(t, Config{Model: "offline?fail_first=2&" + behaviour})
-			if reply, err := s.run(t.Context(), "", "hi"); err != nil || reply == "" {
-				t.Errorf("Run = %q, %v; want the third answer", reply, err)
-			}
-			if asked := len(s.requests()); asked != 3 {
-				t.Errorf("the model was asked %d times; want 3", asked)
+			for _, observe := range []func(Event){nil, func(Event) {}} {
+				s := setup(t, Config{Model: "offline?fail_first=2&" + behaviour})
+				answer, err := s.agent.Run(t.Context(), Request{Text: "hi", Observe: observe})
+				if err != nil || answer.Reply == "" {
+					t.Errorf("Run = %+v, %v; want the third answer", answer, err)
+				}
+				if asked := len(s.requests()); asked != 3 {
+					t.Errorf("the model was asked %d times; want 3", asked)
+				}
 			}
 		})
 	}
@@ -43,11 +46,13 @@ func TestOtherFailuresAreNotTriedAgain(t *testing.T) {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
 			cfg.Model = "offline?" + behaviour
-			s := setup(t, cfg)
-			_, err := s.run(t.Context(), "", "hi")
-			failure, ok := errors.AsType[*Error](err)
-			if asked := len(s.requests()); asked != 1 || !ok || failure.Kind == Timeout {
-				t.Errorf("the model was asked %d times: %v; want once, and the failure itself", asked, err)
+			for _, observe := range []func(Event){nil, func(Event) {}} {
+				s := setup(t, cfg)
+				_, err := s.agent.Run(t.Context(), Request{Text: "hi", Observe: observe})
+				failure, ok := errors.AsType[*Error](err)
+				if asked := len(s.requests()); asked != 1 || !ok || failure.Kind == Timeout {
+					t.Errorf("the model was asked %d times: %v; want once, and the failure itself", asked, err)
+				}
 			}
 		})
 	}

@@ -91,7 +91,7 @@ func (c *conversation) receive(ctx context.Context, said *assembly) error {
 			return fmt.Errorf("decoding a chunk of the stream: %w", err)
 		}
 		if isGiven(part.Error) {
-			return c.errorInStream(part.Error)
+			return c.lateError(part.Error)
 		}
 		if done = !said.add(part); done {
 			break
@@ -117,15 +117,15 @@ func (c *conversation) readAtOnce() (reply, error) {
 	return said, err
 }
 
-// errorInStream returns the error that a provider sends when it has begun to answer. It
-// makes up the status with which the same error would have come before.
-func (c *conversation) errorInStream(object json.RawMessage) error {
+// lateError returns the error that a provider sends after a status of 200. It makes up
+// the status with which the same error could have come.
+func (c *conversation) lateError(object json.RawMessage) error {
 	failure := &openai.APIError{}
 	if err := json.Unmarshal(object, failure); err != nil {
 		failure = &openai.APIError{Message: string(object)}
 	}
 	c.http.latest.status = statusOf(failure)
-	return fmt.Errorf("an error in the stream: %w", failure)
+	return fmt.Errorf("an error in the answer: %w", failure)
 }
 
 // statusOf returns the status that belongs to an error. Its code may be the status; OpenAI
