@@ -1,6 +1,10 @@
 // Package offline replaces a language model: it is an HTTP handler that speaks
 // OpenAI's chat completions, answers the same request with the same text, and
-// misbehaves on request.
+// misbehaves on request, see behaviour.
+//
+// It repeats what the user said, reads the clock if it is asked for the time and has the
+// tool for it, calls the tool that the user names (see namedTool), and remembers what was
+// said before (see recall).
 package offline
 
 import (
