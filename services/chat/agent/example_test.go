@@ -43,3 +43,42 @@ func ExampleAgent_Run() {
 	// Output:
 	// Welcome! This is your first message. I am the offline model, so I pass on what my tools say: 2026-01-02 12:00:00 UTC
 }
+
+// Whoever wants to see the answer while it is made observes the run.
+func ExampleRequest_observe() {
+	model, err := offline.New(offline.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server := httptest.NewServer(model)
+	defer server.Close()
+	assistant, err := agent.New(agent.Config{BaseURL: server.URL + "/v1", Model: "offline"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer, err := assistant.Run(context.Background(), agent.Request{
+		History: []agent.Message{
+			{Role: agent.RoleUser, Content: "My name is Ada."},
+			{Role: agent.RoleAssistant, Content: "Hello, Ada!"},
+		},
+		Text: "What is my name?",
+		Observe: func(event agent.Event) {
+			if token, ok := event.(agent.Token); ok {
+				fmt.Printf("%s|", token.Text)
+			}
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println()
+	fmt.Println(answer.Reply)
+	fmt.Println(answer.FinishReason)
+	// Output:
+	// Hello! |Your |name |is |Ada.|
+	// Hello! Your name is Ada.
+	// stop
+}

@@ -40,7 +40,7 @@ func (h *history) halve() bool {
 	kept := slices.DeleteFunc(slices.Clone(h.messages[:cut]), func(m openai.ChatCompletionMessage) bool {
 		return !isSystem(m)
 	})
-	h.messages = append(kept, h.messages[cut:]...)
+	h.messages = slices.Concat(kept, h.messages[cut:])
 	return true
 }
 

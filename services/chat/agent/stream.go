@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sashabaranov/go-openai"
 	"github.com/tmaxmax/go-sse"
@@ -71,7 +73,16 @@ func (c *conversation) stream(ctx context.Context, request openai.ChatCompletion
 	if !said.begun {
 		return reply{}, &Error{Kind: Unavailable, cause: "the answer has no choices"}
 	}
+	c.drain()
 	return said.reply(), nil
+}
+
+// drain reads what may follow the end of an answer, which is next to nothing. A connection
+// whose answer was not read to the end is not used again.
+func (c *conversation) drain() {
+	const patience, most = 100 * time.Millisecond, 4 << 10
+	c.patience.Reset(patience)
+	_, _ = io.CopyN(io.Discard, c.http.latest.stream, most)
 }
 
 // receive reads the stream to its end. A stream whose answer is whole may end in any way.

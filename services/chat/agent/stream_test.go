@@ -4,8 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -117,57 +116,6 @@ func checkCalls(t *testing.T, events []Event, answer Answer) {
 	}
 }
 
-// scripted returns an agent whose model gives the answers one after the other, and then
-// the last one again. An answer that begins with a digit is a status and a body of JSON,
-// one that begins with "{" is such a body, and others are streams.
-func scripted(t *testing.T, cfg Config, answers ...string) *fixture {
-	t.Helper()
-	var s *fixture
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := answers[min(s.asked(t, r), len(answers))-1]
-		switch {
-		case '0' <= answer[0] && answer[0] <= '9':
-			var status int
-			_, _ = fmt.Sscan(answer[:3], &status)
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(status)
-			answer = answer[3:]
-		case answer[0] == '{':
-			w.Header().Set("Content-Type", "application/json")
-		default:
-			w.Header().Set("Content-Type", "text/event-stream")
-		}
-		_, _ = w.Write([]byte(answer))
-		if strings.HasSuffix(answer, "cut") {
-			_ = http.NewResponseController(w).Flush()
-			panic(http.ErrAbortHandler)
-		}
-	}))
-	t.Cleanup(server.Close)
-	cfg.BaseURL = server.URL + "/v1"
-	s = setup(t, cfg)
-	return s
-}
-
-// events returns a stream of the data.
-func events(data ...string) string {
-	return "data: " + strings.Join(data, "\n\ndata: ") + "\n\n"
-}
-
-// delta returns a chunk of a stream.
-func delta(delta string) string { return `{"choices":[{"index":0,"delta":` + delta + `}]}` }
-
-// calls returns a chunk with pieces of tool calls.
-func calls(pieces ...string) string {
-	return delta(`{"tool_calls":[` + strings.Join(pieces, ",") + `]}`)
-}
-
-const (
-	stop  = `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`
-	usage = `{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7}}`
-	done  = "[DONE]"
-)
-
 func TestTextOfStreams(t *testing.T) {
 	t.Parallel()
 	hello := delta(`{"role":"assistant","content":"Hel"}`)
@@ -241,113 +189,6 @@ func TestTextOfStreams(t *testing.T) {
 			}
 			if request := s.requests()[0]; !request.Stream || !request.StreamOptions.IncludeUsage {
 				t.Errorf("the model was asked with %+v; want a stream with its usage", request)
-			}
-		})
-	}
-}
-
-func TestToolCallsOfStreams(t *testing.T) {
-	t.Parallel()
-	one := ToolCall{ID: "a", Name: "look", Arguments: `{"at":1}`}
-	two := ToolCall{ID: "b", Name: "look", Arguments: `{"at":2}`}
-	nameless := []ToolCall{
-		{Name: "look", Arguments: `{"at":1}`}, {Name: "look", Arguments: `{"at":2}`}, {Name: "hear", Arguments: "{}"},
-	}
-	other := ToolCall{ID: "b", Name: "hear", Arguments: `{}`}
-	for name, tc := range map[string]struct {
-		chunks []string
-		want   []ToolCall
-	}{
-		"as OpenAI does": {[]string{
-			calls(`{"index":0,"id":"a","type":"function","function":{"name":"look","arguments":""}}`),
-			calls(`{"index":0,"function":{"arguments":"{\"at\""}}`), calls(`{"index":0,"function":{"arguments":":1}"}}`),
-			calls(`{"index":1,"id":"b","type":"function","function":{"name":"look","arguments":""}}`),
-			calls(`{"index":1,"function":{"arguments":"{\"at\":2}"}}`),
-		}, []ToolCall{one, two}},
-		"pieces by turns": {[]string{
-			calls(`{"index":0,"id":"a","function":{"name":"look"}}`, `{"index":1,"id":"b","function":{"name":"look"}}`),
-			calls(`{"index":0,"function":{"arguments":"{\"at\":"}}`, `{"index":1,"function":{"arguments":"{\"at\":"}}`),
-			calls(`{"index":0,"function":{"arguments":"1}"}}`), calls(`{"index":1,"function":{"arguments":"2}"}}`),
-		}, []ToolCall{one, two}},
-		"id and name with each piece": {[]string{
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\""}}`),
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":":1}"}}`),
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":""}}`),
-		}, []ToolCall{one}},
-		"one index for all, in pieces": {[]string{
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`),
-			calls(`{"index":0,"id":"b","function":{"name":"look","arguments":""}}`),
-			calls(`{"index":0,"function":{"arguments":"{\"at\":2}"}}`),
-		}, []ToolCall{one, two}},
-		"name again with the arguments": {[]string{
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":""}}`),
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`),
-		}, []ToolCall{one}},
-		"no index, pieces by turns": {[]string{
-			calls(`{"id":"a","function":{"name":"look"}}`, `{"id":"b","function":{"name":"look"}}`),
-			calls(`{"id":"a","function":{"arguments":"{\"at\":1}"}}`),
-			calls(`{"id":"b","function":{"arguments":"{\"at\":2}"}}`),
-		}, []ToolCall{one, two}},
-		"no index, whole calls": {[]string{
-			calls(
-				`{"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`,
-				`{"id":"b","function":{"name":"look","arguments":"{\"at\":2}"}}`,
-			),
-		}, []ToolCall{one, two}},
-		"no index, in pieces": {[]string{
-			calls(`{"id":"a","function":{"name":"look"}}`), calls(`{"function":{"arguments":"{\"at\":"}}`),
-			calls(`{"function":{"arguments":"1}"}}`),
-			calls(`{"id":"b","function":{"name":"look"}}`), calls(`{"id":"b","function":{"arguments":"{\"at\":2}"}}`),
-		}, []ToolCall{one, two}},
-		"no index and no id": {[]string{
-			calls(
-				`{"function":{"name":"look","arguments":"{\"at\":1}"}}`,
-				`{"function":{"name":"look","arguments":"{\"at\":2}"}}`,
-			),
-			calls(`{"function":{"name":"hear"}}`),
-		}, nameless},
-		"one index for all": {[]string{
-			calls(`{"index":0,"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`),
-			calls(`{"index":0,"id":"b","function":{"name":"hear","arguments":"{}"}}`),
-		}, []ToolCall{one, other}},
-		"one index for all, no ids": {[]string{
-			calls(`{"index":0,"function":{"name":"look","arguments":"{\"at\":1}"}}`),
-			calls(`{"index":0,"function":{"name":"look","arguments":"{\"at\":2}"}}`),
-			calls(`{"index":0,"function":{"name":"hear","arguments":""}}`),
-		}, nameless},
-		"one id for all": {[]string{
-			calls(
-				`{"id":"a","function":{"name":"look","arguments":"{\"at\":1}"}}`,
-				`{"id":"a","function":{"name":"look","arguments":"{\"at\":2}"}}`,
-			),
-		}, []ToolCall{one, {Name: "look", Arguments: `{"at":2}`}}},
-		"null in place of values": {[]string{
-			calls(`{"index":null,"id":"a","function":{"name":"look","arguments":null}}`),
-			calls(`{"id":null,"function":{"name":null,"arguments":"{\"at\":1}"}}`),
-		}, []ToolCall{one}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, finish := range []string{"tool_calls", "stop"} {
-				end := strings.Replace(stop, "stop", finish, 1)
-				s := scripted(t, Config{}, events(append(tc.chunks, end, done)...))
-				answer, _, err := s.stream(t.Context(), Request{Text: "hi", Tools: []Tool{{Name: "look"}, {Name: "hear"}}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				seen := map[string]bool{}
-				for i, call := range answer.Calls {
-					if call.ID == "" || seen[call.ID] {
-						t.Errorf("call %d has the id %q", i, call.ID)
-					}
-					seen[call.ID] = true
-					if i < len(tc.want) && tc.want[i].ID == "" {
-						answer.Calls[i].ID = ""
-					}
-				}
-				if diff := cmp.Diff(tc.want, answer.Calls); diff != "" || answer.FinishReason != "tool_calls" {
-					t.Errorf("finish_reason %s, calls (-want +got):\n%s", answer.FinishReason, diff)
-				}
 			}
 		})
 	}
@@ -503,37 +344,6 @@ func TestSilenceEndsAStream(t *testing.T) {
 	}
 }
 
-// inMemory is a connection to the handler on which time is that of the test.
-type inMemory struct{ handler http.Handler }
-
-// RoundTrip returns the answer as soon as its header is there.
-func (m inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, sent := io.Pipe()
-	w := &pipeWriter{header: http.Header{}, body: sent, begun: make(chan int, 1)}
-	context.AfterFunc(req.Context(), func() { _ = sent.CloseWithError(req.Context().Err()) })
-	go func() {
-		m.handler.ServeHTTP(w, req)
-		_ = sent.Close()
-	}()
-	select {
-	case status := <-w.begun:
-		return &http.Response{StatusCode: status, Header: w.header, Body: body, Request: req}, nil
-	case <-req.Context().Done():
-		return nil, req.Context().Err()
-	}
-}
-
-type pipeWriter struct {
-	header http.Header
-	body   *io.PipeWriter
-	begun  chan int
-}
-
-func (w *pipeWriter) Header() http.Header         { return w.header }
-func (w *pipeWriter) WriteHeader(status int)      { w.begun <- status }
-func (w *pipeWriter) Write(b []byte) (int, error) { return w.body.Write(b) }
-func (w *pipeWriter) Flush()                      {}
-
 func TestStoppedStreams(t *testing.T) {
 	t.Parallel()
 	ctx, stopped := context.WithCancel(t.Context())
@@ -609,5 +419,35 @@ func TestEventsComeOneAtATime(t *testing.T) {
 	}})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestConnectionsAreUsedAgain holds that a stream is read to its end.
+func TestConnectionsAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	model, err := offline.New(offline.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var opened atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		model.ServeHTTP(w, r)
+		<-time.After(5 * time.Millisecond) // so that the end comes after [DONE]
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	s := setup(t, Config{BaseURL: server.URL + "/v1"})
+	for range 5 {
+		if _, _, err := s.stream(t.Context(), Request{Text: "hi"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := opened.Load(); n != 1 {
+		t.Errorf("five answers took %d connections; want 1", n)
 	}
 }
