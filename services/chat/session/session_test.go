@@ -226,6 +226,7 @@ func TestAStoreThatIsAway(t *testing.T) {
 				store := &awayStore{}
 				s := New(store, testConfig())
 				say(t, s, alice, "s", "1")
+				s.Close()
 				store.away = away
 				// The first message finds out. The next ones do not wait as long.
 				for _, limit := range []time.Duration{testConfig().Budget * 9 / 8, testConfig().Budget / 4} {
