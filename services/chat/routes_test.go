@@ -182,10 +182,12 @@ func (s *service) start(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.spool.Close() })
 	metrics := serve.NewMetrics()
+	patient := cfg // for sessions: here a turn is kept, however busy the machine is
+	patient.PublishBudget = time.Second
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
 		events:   newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
-		sessions: cfg.newSessions(s.store, logger),
+		sessions: patient.newSessions(s.store, logger),
 	}
 	t.Cleanup(c.sessions.Close)
 	s.streams = newStreams(cfg, c, s.store, metrics)

@@ -96,7 +96,7 @@ func TestWhatAMessageCosts(t *testing.T) {
 
 // testCosts takes how many calls it needs to change a list that this process has written.
 func testCosts(t *testing.T, store counted, list int) {
-	s := New(store, testConfig())
+	s := testSessions(t, store, testConfig())
 	costs := func(want int, what string, do func()) {
 		t.Helper()
 		before := store.Calls()
@@ -151,7 +151,7 @@ func TestAWrongGuessCostsOneCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newLikeRedis()
-		one, other := New(store, testConfig()), New(store, testConfig())
+		one, other := testSessions(t, store, testConfig()), testSessions(t, store, testConfig())
 		for i := range 10 {
 			for _, s := range []*Sessions{one, other} {
 				say(t, s, alice, fmt.Sprint("s", i%3), fmt.Sprint(i, s == one))

@@ -29,6 +29,13 @@ func testConfig() Config {
 	}
 }
 
+func testSessions(t *testing.T, store Store, cfg Config) *Sessions {
+	t.Helper()
+	s := New(store, cfg)
+	t.Cleanup(s.Close)
+	return s
+}
+
 // slowStore returns a store each of whose calls takes a millisecond, in a bubble of
 // synctest. It fails as the script says, over and over again.
 func slowStore(script ...statetest.Fault) *statetest.Store {
@@ -96,7 +103,7 @@ func listed(t *testing.T, s *Sessions, user contract.UserID) (ids []string) {
 func TestASessionIsRemembered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := New(&statetest.Store{}, testConfig())
+		s := testSessions(t, &statetest.Store{}, testConfig())
 		if c := say(t, s, alice, "s", "My name\n is Alice."); len(c.History) != 0 || c.Shortened {
 			t.Errorf("a new session has the history %+v, %t", c.History, c.Shortened)
 		}
@@ -142,7 +149,7 @@ func TestReplicasLoseNothing(t *testing.T) {
 				store := slowStore(script...)
 				cfg := testConfig()
 				cfg.Budget = time.Minute
-				replicas := []*Sessions{New(store, cfg), New(store, cfg)}
+				replicas := []*Sessions{testSessions(t, store, cfg), testSessions(t, store, cfg)}
 				began, ended := [turns]time.Time{}, [turns]time.Time{}
 				var all sync.WaitGroup
 				for i := range turns {
@@ -189,7 +196,7 @@ func TestReplicasLoseNothing(t *testing.T) {
 
 func TestAnotherUserSeesNothing(t *testing.T) {
 	t.Parallel()
-	s := New(&statetest.Store{}, testConfig())
+	s := testSessions(t, &statetest.Store{}, testConfig())
 	say(t, s, alice, "s", "secret")
 	if c, err := s.Open(t.Context(), eve, "s"); err != nil || len(c.History) != 0 {
 		t.Errorf("Open = %+v, %v; want no history", c, err)
@@ -224,7 +231,7 @@ func TestAStoreThatIsAway(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := &awayStore{}
-				s := New(store, testConfig())
+				s := testSessions(t, store, testConfig())
 				say(t, s, alice, "s", "1")
 				s.Close()
 				store.away = away
@@ -308,7 +315,7 @@ func TestAListThatCannotBeWritten(t *testing.T) {
 			}
 			return statetest.None
 		}}
-		s := New(store, testConfig())
+		s := testSessions(t, store, testConfig())
 		say(t, s, alice, "s", "1")
 		if got := listed(t, s, alice); len(got) != 0 {
 			t.Errorf("the list is %v", got)
@@ -326,7 +333,7 @@ func TestAListThatCannotBeWritten(t *testing.T) {
 
 func TestAppendingTwiceIsAppendingOnce(t *testing.T) {
 	t.Parallel()
-	s := New(&statetest.Store{}, testConfig())
+	s := testSessions(t, &statetest.Store{}, testConfig())
 	for range 3 {
 		say(t, s, alice, "s", "same")
 	}
@@ -343,7 +350,7 @@ func TestDeletingWinsOverAnAnswer(t *testing.T) {
 }
 
 func testDeletingWinsOverAnAnswer(t *testing.T) {
-	s := New(newLikeRedis(), testConfig())
+	s := testSessions(t, newLikeRedis(), testConfig())
 	say(t, s, alice, "s", "1")
 	c, err := s.Open(t.Context(), alice, "s")
 	if err != nil {
@@ -375,7 +382,7 @@ func testDeletingWinsOverAnAnswer(t *testing.T) {
 func TestADeletedSessionLeavesNoText(t *testing.T) {
 	t.Parallel()
 	store := &statetest.Store{}
-	s := New(store, testConfig())
+	s := testSessions(t, store, testConfig())
 	say(t, s, alice, "s", "secret")
 	if err := s.Delete(t.Context(), alice, "s"); err != nil {
 		t.Fatal(err)
@@ -389,7 +396,7 @@ func TestADeletedSessionLeavesNoText(t *testing.T) {
 
 func TestRename(t *testing.T) {
 	t.Parallel()
-	s := New(&statetest.Store{}, testConfig())
+	s := testSessions(t, &statetest.Store{}, testConfig())
 	say(t, s, alice, "s", "1")
 	for range 2 {
 		got, err := s.Rename(t.Context(), alice, "s", " A new\ntitle ")
@@ -407,7 +414,7 @@ func TestRename(t *testing.T) {
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := New(&statetest.Store{}, testConfig())
+		s := testSessions(t, &statetest.Store{}, testConfig())
 		say(t, s, alice, "old", "1")
 		<-time.After(50 * time.Minute)
 		say(t, s, alice, "new", "1")
@@ -427,7 +434,7 @@ func TestALargeSessionLosesItsOldestTurns(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxBytes = MinBytes
 	store := &statetest.Store{}
-	s := New(store, cfg)
+	s := testSessions(t, store, cfg)
 	for i := range 100 {
 		say(t, s, alice, "s", fmt.Sprint(i, strings.Repeat("x", 300)))
 		if size := len(store.Value(contract.SessionKey(alice, "s"))); size > MinBytes {
@@ -452,7 +459,7 @@ func TestWithoutHistory(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig()
 	cfg.MaxTokens = 0
-	s := New(&statetest.Store{}, cfg)
+	s := testSessions(t, &statetest.Store{}, cfg)
 	for _, text := range []string{"1", "2"} {
 		if c := say(t, s, alice, "s", text); len(c.History) != 0 || c.Shortened {
 			t.Errorf("the history is %+v, %t", c.History, c.Shortened)
@@ -472,7 +479,7 @@ func TestDocumentsOfOthersAreLeftAlone(t *testing.T) {
 		if err := store.Put(t.Context(), state.Put{Key: key, Value: []byte(value)}); err != nil {
 			t.Fatal(err)
 		}
-		s := New(store, testConfig())
+		s := testSessions(t, store, testConfig())
 		c, err := s.Open(t.Context(), alice, "s")
 		if !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), key) {
 			t.Errorf("Open = %v", err)
