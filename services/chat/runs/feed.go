@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	pollFast    = 50 * time.Millisecond  // between two reads of a run that moves
+	pollFast    = 50 * time.Millisecond  // between two reads of a run that moves, see paced
 	pollSlow    = 250 * time.Millisecond // the same if it does not
 	pollFailing = time.Second            // the same while the store fails
 	askInterval = time.Second            // between two looks for a sign of life
@@ -46,9 +46,9 @@ func (f *feed) run(ctx context.Context) {
 		case err != nil:
 			wait = min(2*wait, pollFailing)
 		case moved:
-			wait = pollFast
+			wait = f.m.paceOfMirrors()
 		default:
-			wait = min(wait+wait/2, pollSlow)
+			wait = max(min(wait+wait/2, pollSlow), f.m.paceOfMirrors())
 		}
 		if !pause(ctx, wait) {
 			f.log.fail(ErrUnavailable)

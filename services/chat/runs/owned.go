@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	writeInterval = 80 * time.Millisecond  // between two writes of a log that grows
+	writeInterval = 80 * time.Millisecond  // between two writes of a log that grows, see paced
 	lookInterval  = 500 * time.Millisecond // between two looks whether somebody wants it stopped
 	endBudget     = 2 * time.Second        // for storing how a run ends, before its followers learn it
 	endFailing    = 300 * time.Millisecond // the same while the store fails
@@ -162,7 +162,7 @@ func (r *owned) tend(ctx context.Context) error {
 	switch {
 	case now.Before(r.retry):
 		return nil
-	case !r.stored.known || r.stored.value == nil || r.log.currentVersion() != r.stored.version:
+	case r.stored.value == nil, r.grown() && now.Sub(r.stored.at) >= r.m.paceOfRuns():
 		err = r.save(ctx)
 	case now.Sub(r.stored.at) >= lookInterval:
 		err = r.look(ctx)
@@ -170,6 +170,9 @@ func (r *owned) tend(ctx context.Context) error {
 	r.postpone(err)
 	return err
 }
+
+// grown reports whether the log has more than the store.
+func (r *owned) grown() bool { return r.log.currentVersion() != r.stored.version }
 
 // postpone sets when the store is called again after an error.
 func (r *owned) postpone(err error) {

@@ -799,6 +799,40 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// TestManyRunsTakeTurns holds that the calls of the store are bounded however many runs
+// there are, and that a stop is still seen within a second.
+func TestManyRunsTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const many = 200
+		store := &statetest.Store{}
+		size := func(c *Config) { c.MaxRuns, c.MaxFollowers = many, many }
+		a, b := start(t, store, size), start(t, store, size)
+		all := strings.SplitAfter(strings.Repeat("w ", 1000), " ")
+		ids := make([]string, many)
+		got := make(chan heard, many)
+		for i := range ids {
+			ids[i] = a.launch(t, words(10*time.Millisecond, all...))
+			go func() { got <- b.listen(ids[i], Cursor{}) }()
+		}
+		pause(t.Context(), time.Second)
+		before := store.Calls()
+		pause(t.Context(), 5*time.Second)
+		if perSecond := (store.Calls() - before) / 5; perSecond > 6*many {
+			t.Errorf("%d runs and %d followers call the store %d times a second", many, many, perSecond)
+		}
+		if _, err := b.Stop(t.Context(), ids[0]); err != nil {
+			t.Error(err)
+		}
+		begun := time.Now()
+		for range many {
+			if h := <-got; h.last.Kind == Cut && time.Since(begun) > 2*time.Second {
+				t.Errorf("a run stops after %s", time.Since(begun))
+			}
+		}
+	})
+}
+
 func TestCursors(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"1.0.0", "1.4.120", "2.end", "0.0.0"} {
