@@ -218,7 +218,7 @@ func TestARunIsTheSameOnEachReplica(t *testing.T) {
 // while calls of the store fail before or after they have their effect.
 func TestEveryCutIsPickedUp(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			var mu sync.Mutex
