@@ -23,6 +23,7 @@ type chat struct {
 	countTimeout time.Duration
 	countOutcome serve.Outcome
 	agent        responder
+	tasks        responder // answers what does not count, and has no tools; see front
 	agentTimeout time.Duration
 	modelOutcome serve.Outcome
 	events       *publisher

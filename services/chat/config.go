@@ -38,6 +38,9 @@ type config struct {
 	MaxRuns      int `env:"MAX_RUNS" envDefault:"256"`       // streamed answers in progress at a time
 	MaxFollowers int `env:"MAX_FOLLOWERS" envDefault:"1024"` // streams that are read at a time
 
+	V1APIKey     string `env:"V1_API_KEY"`                                      // that clients of /v1 send; empty for none
+	V1UserHeader string `env:"V1_USER_HEADER" envDefault:"X-OpenWebUI-User-Id"` // names the user of a request to /v1
+
 	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`         // for publishing before spooling
 	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"`  // file of events that wait to be published
 	SpoolMaxBytes int64         `env:"SPOOL_MAX_BYTES" envDefault:"268435456"` // of these events, without the file's own parts
@@ -63,6 +66,7 @@ func parseConfig(environ []string) (config, error) {
 		return config{}, err
 	}
 	cfg.chooseProvider()
+	cfg.V1APIKey = strings.TrimSpace(cfg.V1APIKey) // a secret from a file ends in a newline
 	if cfg.ShutdownGrace == graceForAnswers {
 		cfg.ShutdownGrace = cfg.longestAnswer()
 	}
@@ -87,6 +91,8 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.HistoryMaxTokens >= 0, "HISTORY_MAX_TOKENS", "0 for no history, or above"),
 		serve.Require(cfg.MaxRuns > 0, "MAX_RUNS", "at least 1"),
 		serve.Require(cfg.MaxFollowers > 0, "MAX_FOLLOWERS", "at least 1"),
+		serve.Require(!strings.ContainsFunc(cfg.V1APIKey, unicode.IsControl), "V1_API_KEY", "a key on one line"),
+		serve.Require(isName(cfg.V1UserHeader), "V1_USER_HEADER", "the name of a header"),
 		serve.Require(cfg.PublishBudget > 0, "PUBLISH_BUDGET", "a duration above 0"),
 		serve.Require(cfg.SpoolPath != "", "SPOOL_PATH", "a file name"),
 		serve.Require(cfg.SpoolMaxBytes >= 1<<20, "SPOOL_MAX_BYTES", "at least 1048576"),

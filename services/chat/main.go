@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 
 	"daca/services/chat/agent"
@@ -30,14 +31,13 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 		logger.WarnContext(ctx, "a stop may cut off requests: they can take longer than SHUTDOWN_GRACE",
 			"grace", cfg.ShutdownGrace.String(), "longest", longest.String())
 	}
-	assistant, err := agent.New(agent.Config{
-		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey, Model: cfg.OpenAIModel,
-		Tools:    tools(),
-		MaxTurns: cfg.MaxTurns, ModelTimeout: cfg.ModelTimeout, ToolTimeout: cfg.ToolTimeout,
-		Logger: logger,
-	})
+	assistant, err := newAgent(cfg, logger, tools())
 	if err != nil {
-		return fmt.Errorf("preparing the agent: %w", err)
+		return err
+	}
+	tasks, err := newAgent(cfg, logger, nil)
+	if err != nil {
+		return err
 	}
 	dapr, err := newDaprClient(cfg)
 	if err != nil {
@@ -66,7 +66,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 
 	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
-		agent: assistant, agentTimeout: cfg.ChatTimeout,
+		agent: assistant, tasks: tasks, agentTimeout: cfg.ChatTimeout,
 		events: events, sessions: cfg.newSessions(dapr, logger), logger: logger,
 	}
 	defer answers.sessions.Close()
@@ -80,4 +80,17 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 		{Name: "model", Optional: true, Known: true, Probe: answers.modelOutcome.Probe},
 	}, logger, metrics)
 	return dapr.WithETags(ctx, contract.StateStore, api.Run)
+}
+
+// newAgent returns an agent with the tools.
+func newAgent(cfg config, logger *slog.Logger, tools []agent.Tool) (*agent.Agent, error) {
+	a, err := agent.New(agent.Config{
+		BaseURL: cfg.OpenAIBaseURL, APIKey: cfg.OpenAIKey, Model: cfg.OpenAIModel, Tools: tools,
+		MaxTurns: cfg.MaxTurns, ModelTimeout: cfg.ModelTimeout, ToolTimeout: cfg.ToolTimeout,
+		Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("preparing the agent: %w", err)
+	}
+	return a, nil
 }

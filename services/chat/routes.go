@@ -52,5 +52,7 @@ func newAPI(
 		"Give a session another title", 404, 413, 415, 422, 500, 503), kept.rename)
 	fastapi.Register(api, api.Operation("delete-session", "DELETE", one, "sessions",
 		"Delete a session", 404, 422, 500, 503), kept.remove)
+	v1 := &front{chat: c, key: cfg.V1APIKey, userHeader: cfg.V1UserHeader}
+	v1.register(api)
 	return api
 }

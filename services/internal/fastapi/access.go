@@ -40,12 +40,7 @@ func (a *API) RequireBearer(op huma.Operation, token string) huma.Operation {
 	if token == "" {
 		return op
 	}
-	components := a.OpenAPI().Components
-	if components.SecuritySchemes == nil {
-		components.SecuritySchemes = map[string]*huma.SecurityScheme{}
-	}
-	components.SecuritySchemes[bearerScheme] = &huma.SecurityScheme{Type: "http", Scheme: "bearer"}
-	op.Security = append(slices.Clone(op.Security), map[string][]string{bearerScheme: {}})
+	op = a.DescribeBearer(op)
 	responses := Responses(a, http.StatusUnauthorized)
 	for status, response := range op.Responses {
 		responses[status] = response
@@ -58,6 +53,17 @@ func (a *API) RequireBearer(op huma.Operation, token string) huma.Operation {
 		}
 		next(ctx)
 	})
+	return op
+}
+
+// DescribeBearer returns the operation with a token in its description.
+func (a *API) DescribeBearer(op huma.Operation) huma.Operation {
+	components := a.OpenAPI().Components
+	if components.SecuritySchemes == nil {
+		components.SecuritySchemes = map[string]*huma.SecurityScheme{}
+	}
+	components.SecuritySchemes[bearerScheme] = &huma.SecurityScheme{Type: "http", Scheme: "bearer"}
+	op.Security = append(slices.Clone(op.Security), map[string][]string{bearerScheme: {}})
 	return op
 }
 

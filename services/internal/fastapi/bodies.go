@@ -73,11 +73,15 @@ func tooLarge(limit int64) *Error {
 // AdmitBody is for routes of Engine. It refuses a body that is not JSON, or declared
 // to be larger than limit bytes, and waits while there are too many large ones.
 // Reading more than the limit fails.
-func (a *API) AdmitBody(limit int64) gin.HandlerFunc {
+func (a *API) AdmitBody(limit int64) gin.HandlerFunc { return a.AdmitBodyOr(limit, Refuse) }
+
+// AdmitBodyOr is AdmitBody for routes whose errors have a shape of their own: refuse
+// answers.
+func (a *API) AdmitBodyOr(limit int64, refuse func(*gin.Context, *Error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		release, refusal := a.bodies.admit(c.Request, limit)
 		if refusal != nil {
-			Refuse(c, refusal)
+			refuse(c, refusal)
 			return
 		}
 		defer release()
