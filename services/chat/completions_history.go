@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +54,7 @@ func (m *inputMessage) convert(i int) (agent.Message, *v1Error) {
 	case agent.RoleAssistant:
 		for _, call := range m.ToolCalls {
 			out.ToolCalls = append(out.ToolCalls, agent.ToolCall{
-				ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments,
+				ID: call.ID, Name: call.Function.Name, Arguments: call.Function.Arguments, Extra: call.Extra,
 			})
 		}
 	case agent.RoleTool:
@@ -110,36 +109,27 @@ func checkCalls(messages []inputMessage) *v1Error {
 // clientTools converts the tools of the client, which the agent does not execute.
 func (in *completionInput) clientTools() ([]agent.Tool, *v1Error) {
 	var tools []agent.Tool
-	for i, tool := range in.Tools {
-		parameters := tool.Function.Parameters
-		if !isGiven(parameters) {
-			parameters = json.RawMessage(`{"type":"object","properties":{}}`)
+	names := map[string]bool{}
+	for i, given := range in.Tools {
+		tool := agent.Tool{
+			Name: given.Function.Name, Description: given.Function.Description, Strict: given.Function.Strict,
 		}
-		named := func(t agent.Tool) bool { return t.Name == tool.Function.Name }
-		switch {
-		case tool.Type != "function":
-			return nil, badV1(toolParam(i, "type"), "Tools of type %.50q are not supported", tool.Type)
-		case !isName(tool.Function.Name):
-			return nil, badV1(toolParam(i, "function.name"),
-				"The name of a tool has 1 to 64 letters, digits, underscores and hyphens")
-		case slices.ContainsFunc(tools, named):
-			return nil, badV1(toolParam(i, "function.name"), "There are two tools %q", tool.Function.Name)
-		case parameters[0] != '{':
-			return nil, badV1(toolParam(i, "function.parameters"), "The parameters are no JSON schema")
+		if isGiven(given.Function.Parameters) {
+			tool.Parameters = given.Function.Parameters
 		}
-		tools = append(tools, agent.Tool{
-			Name: tool.Function.Name, Description: tool.Function.Description, Parameters: parameters,
-		})
+		if given.Type != "function" {
+			return nil, badV1(toolParam(i, "type"), "Tools of type %.50q are not supported", given.Type)
+		}
+		if err := tool.Validate(); err != nil {
+			return nil, badV1(toolParam(i, "function"), "The tool %.100q cannot be used: %v", tool.Name, err)
+		}
+		if names[tool.Name] {
+			return nil, badV1(toolParam(i, "function"), "There are two tools %q", tool.Name)
+		}
+		names[tool.Name] = true
+		tools = append(tools, tool)
 	}
 	return tools, nil
-}
-
-// isName reports whether the name has 1 to 64 letters, digits, underscores and hyphens,
-// as OpenAI demands of tools.
-func isName(name string) bool {
-	return len(name) >= 1 && len(name) <= 64 && !strings.ContainsFunc(name, func(r rune) bool {
-		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	})
 }
 
 // messageParam names a part of message i, and toolParam one of tool i, as OpenAI does.

@@ -30,7 +30,7 @@ const (
 //	{"model": "daca", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}
 type completionInput struct {
 	Model    string          `json:"model" enum:"daca,daca-task" doc:"daca is the agent: a message to it counts. daca-task is the model alone, for titles and the like."`
-	Messages []inputMessage  `json:"messages" minItems:"1" maxItems:"2000" doc:"The whole conversation; the service keeps nothing of it."`
+	Messages []inputMessage  `json:"messages" nullable:"false" minItems:"1" maxItems:"2000" doc:"The whole conversation; the service keeps nothing of it."`
 	User     contract.UserID `json:"user,omitempty" doc:"Whose message it is. Without it the header that V1_USER_HEADER names decides, and then it is anonymous."`
 
 	Stream        bool `json:"stream,omitempty"`
@@ -67,6 +67,7 @@ type inputCall struct {
 		Name      string `json:"name"`
 		Arguments string `json:"arguments" doc:"A JSON object, in a text."`
 	} `json:"function"`
+	Extra json.RawMessage `json:"extra_content,omitempty" doc:"What came with the call."`
 }
 
 // inputTool is a tool of the client.
@@ -76,6 +77,7 @@ type inputTool struct {
 		Name        string          `json:"name" pattern:"^[a-zA-Z0-9_-]{1,64}$"`
 		Description string          `json:"description,omitempty"`
 		Parameters  json.RawMessage `json:"parameters,omitempty" doc:"The JSON schema of the arguments."`
+		Strict      bool            `json:"strict,omitempty"`
 	} `json:"function"`
 }
 
@@ -95,6 +97,11 @@ func (f *front) readCompletion(r *http.Request) (*completion, *v1Error) {
 	in := &completionInput{}
 	if err := jsonv2.Unmarshal(body, in, jsontext.AllowDuplicateNames(true)); err != nil {
 		return nil, notDecoded(err)
+	}
+	for _, option := range []*json.RawMessage{&in.Stop, &in.ResponseFormat, &in.ToolChoice} {
+		if !isGiven(*option) {
+			*option = nil
+		}
 	}
 	if refusal := in.validate(); refusal != nil {
 		return nil, refusal

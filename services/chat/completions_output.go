@@ -10,37 +10,36 @@ import (
 // completionAnswer is the answer to a request that is not streamed:
 //
 //	{"id": "chatcmpl-…", "object": "chat.completion", "created": 1767366245, "model": "daca",
-//	 "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "logprobs": null, "finish_reason": "stop"}],
+//	 "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello!"}, "finish_reason": "stop"}],
 //	 "usage": {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}}
 type completionAnswer struct {
 	ID      string      `json:"id"`
 	Object  string      `json:"object" enum:"chat.completion"`
 	Created int64       `json:"created" doc:"A Unix time."`
 	Model   string      `json:"model" enum:"daca,daca-task"`
-	Choices []choice    `json:"choices" doc:"One."`
+	Choices []choice    `json:"choices" nullable:"false" doc:"One."`
 	Usage   agent.Usage `json:"usage" doc:"Of all calls of the model together."`
 }
 
 type choice struct {
 	Index        int           `json:"index" enum:"0"`
 	Message      outputMessage `json:"message"`
-	Logprobs     *struct{}     `json:"logprobs" doc:"Always null."`
 	FinishReason string        `json:"finish_reason" enum:"stop,length,content_filter,tool_calls"`
 }
 
 type outputMessage struct {
 	Role      string       `json:"role" enum:"assistant"`
 	Content   *string      `json:"content" doc:"Null only beside calls of tools."`
-	Refusal   *string      `json:"refusal" doc:"Always null."`
 	ToolCalls []outputCall `json:"tool_calls,omitempty" doc:"Calls of the client's tools."`
 }
 
 // outputCall is a call of one of the client's tools.
 type outputCall struct {
-	Index    *int           `json:"index,omitempty" doc:"In streams only."`
-	ID       string         `json:"id"`
-	Type     string         `json:"type" enum:"function"`
-	Function calledFunction `json:"function"`
+	Index    *int            `json:"index,omitempty" doc:"In streams only."`
+	ID       string          `json:"id"`
+	Type     string          `json:"type" enum:"function"`
+	Function calledFunction  `json:"function"`
+	Extra    json.RawMessage `json:"extra_content,omitempty" doc:"What the provider wants back with the call."`
 }
 
 type calledFunction struct {
@@ -54,7 +53,7 @@ type completionChunk struct {
 	Object  string          `json:"object" enum:"chat.completion.chunk"`
 	Created int64           `json:"created" doc:"A Unix time."`
 	Model   string          `json:"model" enum:"daca,daca-task"`
-	Choices []chunkChoice   `json:"choices" doc:"One, and none in the chunk with the usage."`
+	Choices []chunkChoice   `json:"choices" nullable:"false" doc:"One, and none in the chunk with the usage."`
 	Usage   json.RawMessage `json:"usage,omitempty" doc:"With stream_options.include_usage: null, and in the last chunk the usage."`
 }
 
@@ -87,7 +86,7 @@ func outputCalls(calls []agent.ToolCall) []outputCall {
 	var out []outputCall
 	for _, call := range calls {
 		out = append(out, outputCall{
-			ID: call.ID, Type: "function", Function: calledFunction{call.Name, call.Arguments},
+			ID: call.ID, Type: "function", Function: calledFunction{call.Name, call.Arguments}, Extra: call.Extra,
 		})
 	}
 	return out

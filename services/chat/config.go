@@ -92,7 +92,7 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.MaxRuns > 0, "MAX_RUNS", "at least 1"),
 		serve.Require(cfg.MaxFollowers > 0, "MAX_FOLLOWERS", "at least 1"),
 		serve.Require(!strings.ContainsFunc(cfg.V1APIKey, unicode.IsControl), "V1_API_KEY", "a key on one line"),
-		serve.Require(isName(cfg.V1UserHeader), "V1_USER_HEADER", "the name of a header"),
+		serve.Require(isHeader(cfg.V1UserHeader), "V1_USER_HEADER", "the name of a header"),
 		serve.Require(cfg.PublishBudget > 0, "PUBLISH_BUDGET", "a duration above 0"),
 		serve.Require(cfg.SpoolPath != "", "SPOOL_PATH", "a file name"),
 		serve.Require(cfg.SpoolMaxBytes >= 1<<20, "SPOOL_MAX_BYTES", "at least 1048576"),
@@ -131,4 +131,11 @@ func (c *config) chooseProvider() {
 func isHTTP(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// isHeader reports whether clients can send a header of that name.
+func isHeader(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	})
 }

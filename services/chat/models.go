@@ -20,7 +20,7 @@ const modelsCreated = 1_743_465_600
 // modelList is the answer to GET /v1/models.
 type modelList struct {
 	Object string  `json:"object" enum:"list"`
-	Data   []model `json:"data"`
+	Data   []model `json:"data" nullable:"false"`
 }
 
 // model describes a model as OpenAI does.

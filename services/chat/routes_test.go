@@ -138,6 +138,7 @@ func (b *fakeBroker) events() []contract.Event {
 // of everything else.
 type service struct {
 	apitest.API
+	app     *chat
 	counts  *fakeCounts
 	agent   *fakeAgent
 	broker  *fakeBroker
@@ -147,7 +148,7 @@ type service struct {
 	streams *streams
 }
 
-func newService(t *testing.T) *service {
+func newService(t *testing.T, environ ...string) *service {
 	t.Helper()
 	s := &service{broker: &fakeBroker{}}
 	s.store = &statetest.Store{Fail: func(string, ...string) statetest.Fault {
@@ -156,7 +157,7 @@ func newService(t *testing.T) *service {
 		}
 		return statetest.None
 	}}
-	s.start(t)
+	s.start(t, environ...)
 	return s
 }
 
@@ -168,9 +169,9 @@ func newReplica(t *testing.T, of *service) *service {
 	return s
 }
 
-func (s *service) start(t *testing.T) {
+func (s *service) start(t *testing.T, environ ...string) {
 	t.Helper()
-	cfg, err := parseConfig([]string{"OPENAI_API_KEY=sk-test", "PUBLISH_BUDGET=50ms"})
+	cfg, err := parseConfig(append([]string{"OPENAI_API_KEY=sk-test", "PUBLISH_BUDGET=50ms"}, environ...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,6 +191,7 @@ func (s *service) start(t *testing.T) {
 		sessions: patient.newSessions(s.store, logger),
 	}
 	t.Cleanup(c.sessions.Close)
+	s.app = c
 	s.streams = newStreams(cfg, c, s.store, metrics)
 	t.Cleanup(func() { s.streams.runs.Close(context.Background()) })
 	s.Handler = newAPI(cfg, c, s.streams, []serve.Check{
