@@ -112,7 +112,7 @@ func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ chart, values string }{
 		"chat on its own":                           {"chat", "model: {existingSecret: key}"},
-		"chat with everything":                      {"chat", "model: {existingSecret: key, name: gpt-5}\n" + everything},
+		"chat with everything":                      {"chat", "model: {existingSecret: key, name: gpt-5}\nv1: {existingSecret: v1}\n" + everything},
 		"chat without a volume":                     {"chat", chatWithoutVolume},
 		"chat without Dapr":                         {"chat", chatWithoutDapr},
 		"analytics on its own":                      {"analytics", ""},
@@ -253,7 +253,7 @@ func checkReferences(t *testing.T, r release) {
 			t.Errorf("%s selects the pods of (-want +got):\n%s", name, diff)
 		}
 	}
-	given := []string{"key", "more", "api-token", "app-token", "mine", "daca-model", "daca-redis"}
+	given := []string{"key", "more", "api-token", "app-token", "mine", "daca-model", "daca-redis", "v1"}
 	for _, o := range r.objects {
 		if o.Kind == "Service" {
 			service := decode[corev1.Service](t, o)

@@ -103,6 +103,17 @@ func TestNotesWarnOfOpenAdministration(t *testing.T) {
 	}
 }
 
+// TestKeyOfTheFront holds that clients of /v1 need the key of the Secret, if there is one.
+func TestKeyOfTheFront(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]string{"": "", "chat: {v1: {existingSecret: mine}}": "mine"} {
+		chat := chatSet(t, render(t, "daca", values)).Template.Spec.Containers[0]
+		if got := secretOf(chat, "V1_API_KEY"); got != want {
+			t.Errorf("with %q, V1_API_KEY is from the Secret %q; want %q", values, got, want)
+		}
+	}
+}
+
 // secretOf returns the Secret from which an environment variable comes, or "".
 func secretOf(c corev1.Container, variable string) string {
 	for _, e := range c.Env {

@@ -26,6 +26,7 @@ func TestConfigIsWhatTheServiceReads(t *testing.T) {
 		"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE",
 		"DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN", "ADMIN_TOKEN",
 		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH",
+		"V1_API_KEY",
 	}
 	for _, service := range []string{"chat", "analytics"} {
 		t.Run(service, func(t *testing.T) {
@@ -59,7 +60,7 @@ func variables(t *testing.T, service string) []string {
 				return err
 			}
 			text, err := os.ReadFile(name)
-			for _, match := range regexp.MustCompile("`env:\"([A-Z_]+)").FindAllStringSubmatch(string(text), -1) {
+			for _, match := range regexp.MustCompile("`env:\"([A-Z0-9_]+)").FindAllStringSubmatch(string(text), -1) {
 				names = append(names, match[1])
 			}
 			return err

@@ -52,6 +52,13 @@ checksum/model-key: {{ sha256sum . }}
 - name: OPENAI_MODEL
   value: offline
 {{- end }}
+{{- with .Values.v1.existingSecret }}
+- name: V1_API_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.Values.v1.existingSecretKey }}
+{{- end }}
 {{- end }}
 
 {{- /* As long as the longest answer takes, see longestAnswer in services/chat/config.go. */ -}}
