@@ -31,6 +31,7 @@ func newAPI(
 	})
 	a := &analytics{counts: counts, logger: logger}
 	api.Welcome("analytics")
+	serveMCP(api, a, cfg.MaxBodyBytes)
 	fastapi.Register(api, api.Operation("get-analytics", "GET", "/analytics/{user_id}", "analytics",
 		"How many messages has the user sent?", 404, 422, 503), a.get)
 	operator := func(op huma.Operation) huma.Operation { return api.RequireBearer(op, cfg.AdminToken) }
