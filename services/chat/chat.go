@@ -25,6 +25,7 @@ type chat struct {
 	agent        responder
 	tasks        responder // answers what does not count, and has no tools; see front
 	agentTimeout time.Duration
+	tools        toolbox
 	modelOutcome serve.Outcome
 	events       *publisher
 	sessions     *session.Sessions
@@ -39,6 +40,12 @@ type counts interface {
 // responder answers a request, see agent.Agent.
 type responder interface {
 	Run(ctx context.Context, request agent.Request) (agent.Answer, error)
+}
+
+// toolbox has the tools that the agent may use besides its own, see mcpclient.Servers.
+type toolbox interface {
+	Tools() []agent.Tool
+	Notice() string // to be added to the instructions
 }
 
 // chatInput is the tutorials' Message; metadata is optional here.
@@ -138,9 +145,10 @@ func (c *chat) prepare(ctx context.Context, m *message) agent.Request {
 	count, known := c.count(ctx, m.userID)
 	opening.Wait()
 	return agent.Request{
-		Instructions: agent.Instructions(count, known),
+		Instructions: agent.Instructions(count, known) + c.tools.Notice(),
 		History:      m.conversation.History,
 		Text:         m.text,
+		Tools:        c.tools.Tools(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -140,10 +141,11 @@ func (f *front) prepare(ctx context.Context, q *completion) responder {
 		return f.tasks
 	}
 	count, known := f.count(ctx, q.user)
-	instructions := agent.Instructions(count, known)
+	instructions := agent.Instructions(count, known) + f.tools.Notice()
 	if q.request.Instructions != "" {
 		instructions += "\n\n" + q.request.Instructions
 	}
 	q.request.Instructions = instructions
+	q.request.Tools = slices.Concat(f.tools.Tools(), q.request.Tools) // those of the client hide others
 	return f.agent
 }

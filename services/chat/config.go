@@ -41,6 +41,8 @@ type config struct {
 	V1APIKey     string `env:"V1_API_KEY"`                                      // that clients of /v1 send; empty for none
 	V1UserHeader string `env:"V1_USER_HEADER" envDefault:"X-OpenWebUI-User-Id"` // names the user of a request to /v1
 
+	MCPConfig string `env:"MCP_CONFIG"` // the MCP servers with more tools, or a file with them; see mcpclient.Load
+
 	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`         // for publishing before spooling
 	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"`  // file of events that wait to be published
 	SpoolMaxBytes int64         `env:"SPOOL_MAX_BYTES" envDefault:"268435456"` // of these events, without the file's own parts

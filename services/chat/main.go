@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"daca/services/chat/agent"
@@ -51,6 +52,12 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	mcp, stopMCP, err := startMCP(ctx, cfg, environ, logger)
+	if err != nil {
+		return err
+	}
+	defer stopMCP()
+
 	metrics := serve.NewMetrics()
 	events := newPublisher(dapr, dapr, waiting, cfg.PublishBudget, logger, metrics)
 	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
@@ -66,19 +73,19 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 
 	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
-		agent: assistant, tasks: tasks, agentTimeout: cfg.ChatTimeout,
+		agent: assistant, tasks: tasks, agentTimeout: cfg.ChatTimeout, tools: mcp,
 		events: events, sessions: cfg.newSessions(dapr, logger), logger: logger,
 	}
 	defer answers.sessions.Close()
 	streamed := newStreams(cfg, answers, dapr, metrics)
 	defer closeInTime(ctx, cfg.Config, streamed.runs.Close)()
-	api := newAPI(cfg, answers, streamed, []serve.Check{
+	api := newAPI(cfg, answers, streamed, slices.Concat([]serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: answers.sessions.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Known: true, Probe: answers.countOutcome.Probe},
 		{Name: "model", Optional: true, Known: true, Probe: answers.modelOutcome.Probe},
-	}, logger, metrics)
+	}, mcpChecks(mcp)), logger, metrics)
 	return dapr.WithETags(ctx, contract.StateStore, api.Run)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"daca/services/chat/agent"
+	"daca/services/chat/mcpclient"
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
@@ -188,7 +189,7 @@ func (s *service) start(t *testing.T, environ ...string) {
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
 		events:   newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
-		sessions: patient.newSessions(s.store, logger),
+		sessions: patient.newSessions(s.store, logger), tools: &mcpclient.Servers{},
 	}
 	t.Cleanup(c.sessions.Close)
 	s.app = c
