@@ -1,9 +1,7 @@
 package mcpclient
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +24,16 @@ const maxLastWords = 500
 type command struct {
 	cfg   Server
 	leave time.Duration
+	child *child // nil until it is started
+}
+
+// end says how the command has ended, after the end of the connection.
+func (c *command) end() error {
+	if c.child == nil {
+		return nil
+	}
+	<-c.child.done
+	return fmt.Errorf("the command has ended: %s: %s", c.child.cmd.ProcessState, c.child.words.String())
 }
 
 // Connect implements mcp.Transport.
@@ -57,6 +65,7 @@ func (c *command) Connect(ctx context.Context) (mcp.Connection, error) {
 		return nil, fmt.Errorf("starting the command: %w", err)
 	}
 	go child.wait()
+	c.child = child
 	return (&mcp.IOTransport{Reader: child, Writer: child, MaxLineLength: maxMessage}).Connect(ctx)
 }
 
@@ -70,32 +79,21 @@ type child struct {
 	leave  time.Duration
 	once   sync.Once
 	done   chan struct{} // closed when it has ended
-	err    error         // how it has ended
 }
 
-var errNoStatus = errors.New("exit status 0") //nolint:gochecknoglobals // a constant
-
+// wait waits for the end of the command, and then ends those that it has left behind:
+// they would hold its output open.
 func (c *child) wait() {
 	defer close(c.done)
-	c.err = c.cmd.Wait()
+	_ = c.cmd.Wait() // ProcessState says how it ended
+	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
 }
 
 // Write writes to the command.
 func (c *child) Write(b []byte) (int, error) { return c.stdin.Write(b) }
 
-// Read reads from the command. At its end it returns how it has ended.
-func (c *child) Read(b []byte) (int, error) {
-	n, err := c.stdout.Read(b)
-	if n > 0 || !errors.Is(err, io.EOF) {
-		return n, err
-	}
-	select {
-	case <-c.done:
-		return 0, fmt.Errorf("the command has ended: %w: %s", cmp.Or(c.err, errNoStatus), c.words.String())
-	case <-time.After(c.leave):
-		return 0, io.EOF // it has closed its output, and goes on
-	}
-}
+// Read reads from the command.
+func (c *child) Read(b []byte) (int, error) { return c.stdout.Read(b) }
 
 // Close ends the command as the protocol asks for: it closes its input, waits, sends
 // SIGTERM, waits, and kills it and its children.
@@ -110,7 +108,6 @@ func (c *child) Close() error {
 			}
 		}
 		<-c.done
-		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) // those it has left behind
 		_ = c.stdout.Close()
 	})
 	return nil

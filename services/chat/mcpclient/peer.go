@@ -92,8 +92,12 @@ func (p *peer) run(ctx context.Context) {
 
 // visit connects to the server and stays until the connection ends, the server does not
 // answer any more, or ctx ends.
-func (p *peer) visit(ctx context.Context) error {
-	session, end, err := p.connect(ctx)
+func (p *peer) visit(ctx context.Context) (err error) {
+	transport := p.transport()
+	if command, ok := transport.(*command); ok {
+		defer func() { err = errors.Join(err, command.end()) }()
+	}
+	session, end, err := p.connect(ctx, transport)
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
@@ -128,11 +132,11 @@ func (p *peer) visit(ctx context.Context) error {
 }
 
 // connect returns a session, and a function that ends it, whatever goes on in it.
-func (p *peer) connect(ctx context.Context) (*mcp.ClientSession, func(), error) {
+func (p *peer) connect(ctx context.Context, transport mcp.Transport) (*mcp.ClientSession, func(), error) {
 	// A connection takes four requests, the last of which may be left unanswered.
 	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.Timeout)
 	defer cancel()
-	t := &remembering{Transport: p.transport()}
+	t := &remembering{Transport: transport}
 	options := &mcp.ClientSessionOptions{ProtocolVersion: legacyProtocol}
 	if p.modern {
 		options = nil
