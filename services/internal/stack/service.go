@@ -107,6 +107,7 @@ func (s *Stack) service(program, id string, subscribes bool, o ServiceOptions) (
 			"HOST=127.0.0.1",
 			"PORT=" + strconv.Itoa(o.Ports.App),
 			"DAPR_GRPC_PORT=" + strconv.Itoa(o.Ports.DaprGRPC),
+			"DAPR_HTTP_PORT=" + strconv.Itoa(o.Ports.DaprHTTP),
 			"LOG_FORMAT=text",
 			"LOG_LEVEL=" + s.opts.LogLevel,
 		}, o.Env),
