@@ -38,8 +38,8 @@ func TestToolsOfMCPServers(t *testing.T) {
 	for text, want := range map[string]string{
 		`call counts__get_message_count with {"user_id":"bob"}`:    `{"message_count":41,"user_id":"bob"}`,
 		`call counts__get_message_count with {"user_id":"nobody"}`: "User not found",
-		`call everything__greet with {"Name":"Ada"}`:               "Hi Ada",
-		`call everything__greet__structured__2bba2771 with {"Name":"Ada"}`: "Hi Ada",
+		`call everything__greet with {"name":"Ada"}`:               "Hi Ada",
+		`call everything__greet__structured__2bba2771 with {"name":"Ada"}`: "Hi Ada",
 		`call everything__elicit__form__108a2efe`:                          "does not support",
 	} {
 		if reply := s.say("alice", text); !strings.Contains(reply, want) {
@@ -50,10 +50,10 @@ func TestToolsOfMCPServers(t *testing.T) {
 
 	s.must(s.analytics[0].App.Stop(t.Context()))
 	s.must(s.analytics[1].App.Stop(t.Context()))
-	s.chatSays(`"mcp:counts":"away: its tools cannot be called"`)
 	if reply := s.say("alice", `call counts__get_message_count with {"user_id":"bob"}`); !strings.Contains(reply, "is away") {
 		t.Errorf("the reply while analytics is away is %q", reply)
 	}
+	s.chatSays(`"mcp:counts":"away: its tools cannot be called"`)
 	s.restart(s.analytics[0].App)
 	s.restart(s.analytics[1].App)
 	s.chatSays(`"mcp:counts":"ok"`)
