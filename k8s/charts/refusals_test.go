@@ -37,6 +37,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"an annotation that is not text":   {"analytics", "podAnnotations: {a: true}", "/podAnnotations/a"},
 		"appendfsync that loses data":      {"daca", "redis: {appendfsync: 'no'}", "/redis/appendfsync"},
 		"a Redis host without its port":    {"daca", "redis: {enabled: false, host: redis}", "/redis/host"},
+		"an unknown member of a server":    {"chat", key + "mcp: {servers: {a: {uri: 'http://a'}}}", "'uri'"},
 		"no model":                         {"chat", "", "chat needs a model: give model.existingSecret"},
 		"two models":                       {"chat", geminiWithURL, "exclude each other"},
 		"the suite without a model":        {"daca", "offlineModel: {enabled: false}", "the suite needs a model"},

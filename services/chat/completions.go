@@ -146,6 +146,13 @@ func (f *front) prepare(ctx context.Context, q *completion) responder {
 		instructions += "\n\n" + q.request.Instructions
 	}
 	q.request.Instructions = instructions
-	q.request.Tools = slices.Concat(f.tools.Tools(), q.request.Tools) // those of the client hide others
+	q.request.Tools = append(f.notHidden(q.request.Tools), q.request.Tools...)
 	return f.agent
+}
+
+// notHidden returns the tools of MCP servers, without those whose names the client's have.
+func (f *front) notHidden(clients []agent.Tool) []agent.Tool {
+	return slices.DeleteFunc(slices.Clone(f.tools.Tools()), func(t agent.Tool) bool {
+		return slices.ContainsFunc(clients, func(of agent.Tool) bool { return of.Name == t.Name })
+	})
 }

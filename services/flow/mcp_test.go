@@ -36,9 +36,9 @@ func TestToolsOfMCPServers(t *testing.T) {
 	s.expect("POST", s.analytics[0].URL+"/analytics/bob/initialize", `{"message_count": 41}`, 200,
 		`{"status":"success","user_id":"bob","message_count":41}`)
 	for text, want := range map[string]string{
-		`call counts__get_message_count with {"user_id":"bob"}`:    `{"message_count":41,"user_id":"bob"}`,
-		`call counts__get_message_count with {"user_id":"nobody"}`: "User not found",
-		`call everything__greet with {"name":"Ada"}`:               "Hi Ada",
+		`call counts__get_message_count with {"user_id":"bob"}`:            `{"message_count":41,"user_id":"bob"}`,
+		`call counts__get_message_count with {"user_id":"nobody"}`:         "User not found",
+		`call everything__greet with {"name":"Ada"}`:                       "Hi Ada",
 		`call everything__greet__structured__2bba2771 with {"name":"Ada"}`: "Hi Ada",
 		`call everything__elicit__form__108a2efe`:                          "does not support",
 	} {

@@ -12,10 +12,19 @@ publishes them.
 {{- .Values.model.existingSecret | default (printf "%s-model" (include "service.fullname" .)) }}
 {{- end }}
 
-{{- /* The checksum restarts the pods when the key in the values changes. */ -}}
+{{- /* The Secret with the MCP servers, or nothing. */ -}}
+{{- define "chat.mcpSecretName" -}}
+{{- if .Values.mcp.existingSecret }}{{ .Values.mcp.existingSecret }}
+{{- else if .Values.mcp.servers }}{{ include "service.fullname" . }}-mcp{{ end }}
+{{- end }}
+
+{{- /* The checksums restart the pods when what is in their Secrets changes. */ -}}
 {{- define "chat.annotations" -}}
 {{- with .Values.model.apiKey -}}
 checksum/model-key: {{ sha256sum . }}
+{{ end }}
+{{- with .Values.mcp.servers -}}
+checksum/mcp-servers: {{ toJson . | sha256sum }}
 {{- end }}
 {{- end }}
 
@@ -58,6 +67,13 @@ checksum/model-key: {{ sha256sum . }}
     secretKeyRef:
       name: {{ . }}
       key: {{ $.Values.v1.existingSecretKey }}
+{{- end }}
+{{- with include "chat.mcpSecretName" . }}
+- name: MCP_CONFIG
+  valueFrom:
+    secretKeyRef:
+      name: {{ . }}
+      key: {{ $.Values.mcp.existingSecretKey }}
 {{- end }}
 {{- end }}
 
