@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"daca/services/internal/serve"
 )
@@ -44,6 +46,8 @@ type config struct {
 	OpenAIBaseURL string `env:"OPENAI_BASE_URL"`
 	OpenAIModel   string `env:"OPENAI_MODEL"`
 	GeminiKey     string `env:"GEMINI_API_KEY"`
+
+	MCPConfig string `env:"MCP_CONFIG"` // of the chat service: MCP servers in JSON, or a file with them
 }
 
 // offline reports whether no real model is configured, so that the offline model
@@ -69,6 +73,19 @@ func (c *config) modelEnv() []string {
 		}
 	}
 	return variables
+}
+
+// toolsEnv returns the variable that tells the chat service which MCP servers there are.
+// Chat runs in another directory, so that the name of a file is made absolute.
+func (c *config) toolsEnv() []string {
+	value := strings.TrimSpace(c.MCPConfig)
+	if value == "" || strings.HasPrefix(value, "{") {
+		return nil // as it is, with the other variables
+	}
+	if absolute, err := filepath.Abs(value); err == nil {
+		value = absolute
+	}
+	return []string{"MCP_CONFIG=" + value}
 }
 
 // parseConfig reads the environment. Its error names every variable that is wrong.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -50,6 +52,25 @@ func TestModelName(t *testing.T) {
 		cfg, err := parseConfig(environ)
 		if err != nil || cfg.modelName() != want {
 			t.Errorf("got %q, %v; want %q", cfg.modelName(), err, want)
+		}
+	}
+}
+
+func TestFileOfMCPServers(t *testing.T) {
+	t.Parallel()
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, want := range map[string]string{
+		"":                  "",
+		`{"mcpServers":{}}`: "",
+		"mcp.json":          "MCP_CONFIG=" + filepath.Join(here, "mcp.json"),
+		"/etc/mcp.json":     "MCP_CONFIG=/etc/mcp.json",
+	} {
+		cfg, err := parseConfig([]string{"MCP_CONFIG=" + value})
+		if got := strings.Join(cfg.toolsEnv(), " "); err != nil || got != want {
+			t.Errorf("MCP_CONFIG=%s is passed on as %q, %v; want %q", value, got, err, want)
 		}
 	}
 }

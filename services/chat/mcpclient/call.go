@@ -87,7 +87,7 @@ func (p *peer) explain(ctx context.Context, err error) error {
 
 // outcome returns the text of a result. It is an error if the result is one.
 func outcome(result *mcp.CallToolResult) (string, error) {
-	text, err := text(result)
+	text, err := textOf(result)
 	switch {
 	case err != nil:
 		return "", err
@@ -99,8 +99,8 @@ func outcome(result *mcp.CallToolResult) (string, error) {
 	return text, nil
 }
 
-// text joins the texts of a result, and names what is no text.
-func text(result *mcp.CallToolResult) (string, error) {
+// textOf joins the texts of a result, and names what is no text.
+func textOf(result *mcp.CallToolResult) (string, error) {
 	var parts []string
 	for _, content := range result.Content {
 		parts = append(parts, describe(content))

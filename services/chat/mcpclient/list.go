@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -49,8 +50,9 @@ func (p *peer) list(ctx context.Context, session *mcp.ClientSession) (listing, e
 	return listing{}, fmt.Errorf("the list has more than %d pages", maxPages)
 }
 
+// allowed returns the tools that may be offered. The list itself stays the session's.
 func (p *peer) allowed(tools []*mcp.Tool) []*mcp.Tool {
-	return slices.DeleteFunc(tools, func(t *mcp.Tool) bool {
+	return slices.DeleteFunc(slices.Clone(tools), func(t *mcp.Tool) bool {
 		return t == nil || p.cfg.Allow != nil && !slices.Contains(p.cfg.Allow, t.Name)
 	})
 }
@@ -114,6 +116,7 @@ func parameters(schema any) (json.RawMessage, error) {
 	if !ok {
 		return nil, errors.New("its schema is not an object")
 	}
+	object = maps.Clone(object) // it stays the session's
 	if _, ok := object["type"]; !ok {
 		object["type"] = "object"
 	}

@@ -269,8 +269,9 @@ func TestSessionThatIsForgotten(t *testing.T) {
 func TestListThatChanges(t *testing.T) {
 	t.Parallel()
 	s := newServer()
-	f := start(t, serve(t, "x", overHTTP(s)))
-	f.peers[0].pace.look = time.Hour // it has to be told
+	pace := quick()
+	pace.look = time.Hour // it has to be told
+	f := startAt(t, pace, serve(t, "x", overHTTP(s)))
 	f.tool(t, "x__echo")
 	addTool(s, "more", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return says("more"), nil })
 	f.tool(t, "x__more")

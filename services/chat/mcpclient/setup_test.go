@@ -34,13 +34,18 @@ type fixture struct {
 // start runs the servers. The test fails unless they end when they are told to.
 func start(t *testing.T, servers ...Server) *fixture {
 	t.Helper()
+	return startAt(t, quick(), servers...)
+}
+
+func startAt(t *testing.T, pace pace, servers ...Server) *fixture {
+	t.Helper()
 	for i := range servers {
 		if servers[i].Timeout == 0 {
 			servers[i].Timeout = 10 * time.Second
 		}
 	}
 	f := &fixture{}
-	f.Servers = newServers(servers, "test", slog.New(slog.NewTextHandler(&f.log, nil)), quick())
+	f.Servers = newServers(servers, "test", slog.New(slog.NewTextHandler(&f.log, nil)), pace)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	done := make(chan struct{})
 	go func() {
