@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,7 @@ func TestToolCallsOfStreams(t *testing.T) {
 		{Name: "look", Arguments: `{"at":1}`}, {Name: "look", Arguments: `{"at":2}`}, {Name: "hear", Arguments: "{}"},
 	}
 	other := ToolCall{ID: "b", Name: "hear", Arguments: `{}`}
+	blank := []string{delta(`{"content":"\n"}`)}
 	for name, tc := range map[string]struct {
 		chunks []string
 		want   []ToolCall
@@ -91,10 +93,13 @@ func TestToolCallsOfStreams(t *testing.T) {
 			t.Parallel()
 			for _, finish := range []string{"tool_calls", "stop"} {
 				end := strings.Replace(stop, "stop", finish, 1)
-				s := scripted(t, Config{}, events(append(tc.chunks, end, done)...))
+				s := scripted(t, Config{}, events(slices.Concat(blank, tc.chunks, []string{end, done})...))
 				answer, _, err := s.stream(t.Context(), Request{Text: "hi", Tools: []Tool{{Name: "look"}, {Name: "hear"}}})
 				if err != nil {
 					t.Fatal(err)
+				}
+				if said := answer.Messages[0].Content; said != "" {
+					t.Errorf("the message has the text %q; want none", said)
 				}
 				seen := map[string]bool{}
 				for i, call := range answer.Calls {

@@ -114,6 +114,9 @@ func (c *conversation) askOnce(ctx context.Context, said []openai.ChatCompletion
 	c.identify(&answer)
 	if len(answer.ToolCalls) > 0 {
 		delete(c.http.options, "tool_choice")
+		if strings.TrimSpace(answer.Content) == "" {
+			answer.Content = "" // some providers refuse blank text in the history
+		}
 		return answer, nil
 	}
 	if note := cutOff(answer.finish); note != "" && !c.limited {

@@ -83,7 +83,7 @@ type Event interface{ event() }
 // and no part of the reply. What follows the last ToolAnswered adds up to Answer.Reply.
 type Token struct{ Text string }
 
-// ToolCalled says that one of the agent's tools is going to be executed.
+// ToolCalled says that the model calls a tool of the agent, or one that does not exist.
 type ToolCalled struct{ ToolCall }
 
 // ToolAnswered says what the model is told of a call. Results come as they are there, and

@@ -60,7 +60,7 @@ func (r *run) loop(ctx context.Context) (Answer, error) {
 		}
 		if len(reply.ToolCalls) == 0 {
 			r.said = append(r.said, clean(reply.ChatCompletionMessage))
-			return r.answer(reply.Content, reply.finish), nil
+			return r.answer(reply.Content, endOf(reply.finish)), nil
 		}
 		if theirs := r.tools.ofCaller(reply.ToolCalls); len(theirs) > 0 {
 			return r.handOver(reply, theirs), nil
@@ -84,6 +84,14 @@ func (r *run) answer(reply string, finish openai.FinishReason) Answer {
 		Usage:        r.model.usage,
 		Shortened:    r.model.shortened,
 	}
+}
+
+// endOf returns why a text ends. Providers have other words for stop, or none.
+func endOf(finish openai.FinishReason) openai.FinishReason {
+	if finish == openai.FinishReasonLength || finish == openai.FinishReasonContentFilter {
+		return finish
+	}
+	return openai.FinishReasonStop
 }
 
 // brokenOff returns the answer that ends with the beginning of a reply.

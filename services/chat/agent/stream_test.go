@@ -184,6 +184,10 @@ func TestTextOfStreams(t *testing.T) {
 				t.Errorf("reply = %q, tokens = %q, usage = %+v; want %q, usage %+v",
 					answer.Reply, seen.text(), answer.Usage, tc.reply, tc.usage)
 			}
+			if want := strings.Contains(tc.stream, `"length"`); answer.FinishReason != "stop" && !want ||
+				answer.FinishReason != "length" && want {
+				t.Errorf("finish_reason = %q", answer.FinishReason)
+			}
 			if tc.tokens != nil && !cmp.Equal(seen.events, tc.tokens) {
 				t.Errorf("events = %q; want %q", seen.events, tc.tokens)
 			}
