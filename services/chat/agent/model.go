@@ -57,7 +57,7 @@ func (a *Agent) converse(request Request, tools toolset) (*conversation, error) 
 	}
 	c := &conversation{
 		agent: a, http: t, client: openai.NewClientWithConfig(config), offer: tools.offer,
-		limited: request.Options.limitTheAnswer(), history: newHistory(request), ids: map[string]bool{},
+		limited: request.Options.limitsTheAnswer(), history: newHistory(request), ids: map[string]bool{},
 	}
 	if request.Instructions != "" {
 		c.system = []openai.ChatCompletionMessage{{Role: RoleSystem, Content: request.Instructions}}

@@ -45,8 +45,8 @@ type Options struct {
 	ToolChoice json.RawMessage `json:"tool_choice,omitempty"`
 }
 
-// limitTheAnswer reports whether the caller knows that answers may end early.
-func (o Options) limitTheAnswer() bool { return o.MaxTokens != nil || o.MaxCompletionTokens != nil }
+// limitsTheAnswer reports whether the caller knows that answers may end early.
+func (o Options) limitsTheAnswer() bool { return o.MaxTokens != nil || o.MaxCompletionTokens != nil }
 
 // fields returns the options by their names in a request.
 func (o Options) fields() (map[string]json.RawMessage, error) {
