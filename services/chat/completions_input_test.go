@@ -12,20 +12,25 @@ import (
 func TestACompletionCostsWhatItsTextDoes(t *testing.T) {
 	const size = maxCompletionBytes - 200
 	fill := func(unit string) string { return strings.Repeat(unit, size/len(unit)) }
-	for name, body := range map[string]string{
-		"a text":                             `{"model":"daca","messages":[{"role":"user","content":"` + fill("a") + `"}]}`,
-		"messages":                           `{"model":"daca","messages":[{}` + fill(",{}") + `]}`,
-		"parts":                              `{"model":"daca","messages":[{"role":"user","content":[{}` + fill(",{}") + `]}]}`,
-		"calls":                              `{"model":"daca","messages":[{"role":"assistant","tool_calls":[{}` + fill(",{}") + `]}]}`,
-		"tools":                              `{"model":"daca","messages":[{}],"tools":[{}` + fill(",{}") + `]}`,
-		"stops":                              `{"model":"daca","messages":[{}],"stop":[""` + fill(`,""`) + `]}`,
-		"as many messages as may be decoded": `{"model":"daca","messages":[{}` + strings.Repeat(",{}", 9_900) + `]}`,
-		"as many calls as may be decoded":    `{"model":"daca","messages":[{"tool_calls":[{}` + strings.Repeat(",{}", 9_900) + `]}]}`,
-		"members":                            `{"model":"daca","messages":[{}],"x":{"":0` + fill(`,"":0`) + `}}`,
-		"nested":                             `{"model":"daca","messages":[{}],"x":` + fill("["),
-		"a schema":                           `{"model":"daca","messages":[{}],"tools":[{"function":{"parameters":{"":0` + fill(`,"":0`) + `}}}]}`,
-		"escaped texts":                      `{"model":"daca","messages":[{"role":"user","content":"` + fill(`\n`) + `"}]}`,
+	few := strings.Repeat(",{}", maxCompletionValues/2-100) // as many as may be decoded
+	said := func(message string) string { return `"messages":[` + message + `]` }
+	for name, members := range map[string]string{
+		"a text":        said(`{"role":"user","content":"` + fill("a") + `"}`),
+		"escaped texts": said(`{"role":"user","content":"` + fill(`\n`) + `"}`),
+		"messages":      said(`{}` + fill(",{}")),
+		"few messages":  said(`{}` + few),
+		"parts":         said(`{"role":"user","content":[{}` + fill(",{}") + `]}`),
+		"few parts":     said(`{"role":"user","content":[{}` + few + `]}`),
+		"calls":         said(`{"role":"assistant","tool_calls":[{}` + fill(",{}") + `]}`),
+		"few calls":     said(`{"role":"assistant","tool_calls":[{}` + few + `]}`),
+		"tools":         `"tools":[{}` + fill(",{}") + `]`,
+		"few tools":     `"tools":[{}` + few + `]`,
+		"stops":         `"stop":[""` + fill(`,""`) + `]`,
+		"members":       `"x":{"":0` + fill(`,"":0`) + `}`,
+		"nested":        `"x":` + fill("["),
+		"a schema":      `"tools":[{"function":{"parameters":{"":0` + fill(`,"":0`) + `}}}]`,
 	} {
+		body := `{"model":"daca",` + members + `}`
 		f := &front{userHeader: "X-User"}
 		request := httptest.NewRequestWithContext(t.Context(), "POST", completionsPath, strings.NewReader(body))
 		var before, after runtime.MemStats

@@ -31,11 +31,12 @@ func TestAThinkingModelIsAnnounced(t *testing.T) {
 			s.app.agentTimeout = time.Minute
 			messages.events, messages.err = nil, tc.err
 			messages.pause = func(context.Context) { <-time.After(tc.thinks) }
-			req := httptest.NewRequestWithContext(t.Context(), "POST", completionsPath, strings.NewReader(hello(`"stream":true`)))
+			body := strings.NewReader(hello(`"stream":true`))
+			req := httptest.NewRequestWithContext(t.Context(), "POST", completionsPath, body)
 			req.Header.Set("Content-Type", "application/json")
 			rec := httptest.NewRecorder()
 			s.ServeHTTP(rec, req)
-			rest := strings.TrimLeft(rec.Body.String(), ": thinking\n")
+			rest := strings.ReplaceAll(rec.Body.String(), ": thinking\n\n", "")
 			if got := strings.Count(rec.Body.String(), ": thinking\n\n"); got != tc.comments ||
 				!strings.HasPrefix(rest, tc.want) || rec.Code != 200 {
 				t.Errorf("a model that thinks for %s has %d comments; want %d, and then %s:\n%s",

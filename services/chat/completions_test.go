@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +124,7 @@ func TestCompletion(t *testing.T) {
 	s, messages, _ := newFront(t)
 	temperature := float32(0.5)
 	got, err := s.client(t).CreateChatCompletion(t.Context(), openai.ChatCompletionRequest{
-		Model: "daca", User: "ada", Temperature: temperature, MaxTokens: 50, Stop: []string{"END"},
+		Model: "daca", User: "ada", Temperature: temperature, MaxCompletionTokens: 50, Stop: []string{"END"},
 		Messages: []openai.ChatCompletionMessage{
 			{Role: "system", Content: "Speak like a sailor."},
 			{Role: "developer", Content: "Be brief."},
@@ -146,7 +147,7 @@ func TestCompletion(t *testing.T) {
 		History:      []agent.Message{{Role: "user", Content: "My name is Ada."}, {Role: "assistant", Content: "Ahoy, Ada!"}},
 		Text:         "Who am I?",
 		Options: agent.Options{
-			Temperature: new(0.5), MaxTokens: new(50), Stop: json.RawMessage(`["END"]`),
+			Temperature: new(0.5), MaxCompletionTokens: new(50), Stop: json.RawMessage(`["END"]`),
 		},
 	}
 	if diff := cmp.Diff(want, messages.last(t)); diff != "" {
@@ -163,26 +164,26 @@ func TestCompletionStream(t *testing.T) {
 		events []agent.Event
 		want   string
 	}{
-		"plain": {hello(`"stream":true`), nil, `{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{"content":"Hello, "},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{"content":"Ada!"},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+		"plain": {hello(`"stream":true`), nil, `{"role":"assistant","content":""} null
+{"content":"Hello, "} null
+{"content":"Ada!"} null
+{} "stop"
 [DONE]
 `},
 		"with usage": {hello(`"stream":true`, `"stream_options":{"include_usage":true}`), nil,
-			`{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}
-{"choices":[{"index":0,"delta":{"content":"Hello, "},"finish_reason":null}],"usage":null}
-{"choices":[{"index":0,"delta":{"content":"Ada!"},"finish_reason":null}],"usage":null}
-{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}
+			`{"role":"assistant","content":""} null,"usage":null
+{"content":"Hello, "} null,"usage":null
+{"content":"Ada!"} null,"usage":null
+{} "stop","usage":null
 {"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":3,"total_tokens":23}}
 [DONE]
 `},
 		"after a remark": {hello(`"stream":true`), []agent.Event{
 			agent.Token{Text: "I look <here>."}, agent.ToolCalled{}, agent.ToolAnswered{}, agent.Token{Text: "Noon."},
-		}, `{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{"content":"I look <here>."},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{"content":"\n\nNoon."},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+		}, `{"role":"assistant","content":""} null
+{"content":"I look <here>."} null
+{"content":"\n\nNoon."} null
+{} "stop"
 [DONE]
 `},
 	} {
@@ -208,11 +209,13 @@ func TestCompletionStream(t *testing.T) {
 	}
 }
 
-// chunksOf returns the data of a stream, a line each, without what all chunks begin with.
+// chunksOf returns the data of a stream, a line each. It cuts off what all chunks begin
+// with, and shortens those with a choice to its delta, its finish_reason, and the usage.
 func chunksOf(t *testing.T, stream string) string {
 	t.Helper()
 	var lines strings.Builder
 	var envelope string
+	choice := regexp.MustCompile(`^\{"choices":\[\{"index":0,"delta":(.*),"finish_reason":(null|"\w+")\}\](.*)\}$`)
 	for line := range strings.SplitSeq(strings.TrimSuffix(stream, "\n\n"), "\n\n") {
 		data, ok := strings.CutPrefix(line, "data: ")
 		if !ok {
@@ -223,7 +226,7 @@ func chunksOf(t *testing.T, stream string) string {
 				t.Errorf("a chunk begins with %s; want %s", before, envelope)
 			}
 			envelope = before
-			data = `{"choices"` + after
+			data = choice.ReplaceAllString(`{"choices"`+after, "$1 $2$3")
 		}
 		lines.WriteString(data + "\n")
 	}
@@ -239,7 +242,7 @@ func TestCompletionStreamIsReadByAClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stream.Close()
+	defer func() { _ = stream.Close() }()
 	var text, finish string
 	tokens := 0
 	for {
@@ -277,11 +280,15 @@ func TestToolsOfTheClient(t *testing.T) {
 			{ID: "c2", Name: "now", Arguments: `{}`},
 		},
 	}
-	const calls = `{"id":"c1","type":"function","function":{"name":"get_tide","arguments":"{\"harbour\":\"Dover\"}"},` +
-		`"extra_content":{"google":{}}},{"id":"c2","type":"function","function":{"name":"now","arguments":"{}"}}`
+	const (
+		first = `{"id":"c1","type":"function","function":{"name":"get_tide","arguments":"{\"harbour\":\"Dover\"}"},` +
+			`"extra_content":{"google":{}}}`
+		second = `{"id":"c2","type":"function","function":{"name":"now","arguments":"{}"}}`
+		calls  = first + "," + second
+	)
 	rec := s.Send("POST", completionsPath, hello(tide, `"tool_choice":"required"`))
-	if want := `"content":null,"tool_calls":[` + calls + `]},"finish_reason":"tool_calls"`; rec.Code != 200 ||
-		!strings.Contains(rec.Body.String(), want) {
+	ending := `"content":null,"tool_calls":[` + calls + `]},"finish_reason":"tool_calls"`
+	if rec.Code != 200 || !strings.Contains(rec.Body.String(), ending) {
 		t.Errorf("the answer is %d %s", rec.Code, rec.Body)
 	}
 	asked := messages.last(t)
@@ -297,10 +304,10 @@ func TestToolsOfTheClient(t *testing.T) {
 	}
 
 	rec = s.Send("POST", completionsPath, hello(tide, `"stream":true`))
-	if diff := cmp.Diff(`{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"get_tide","arguments":"{\"harbour\":\"Dover\"}"},"extra_content":{"google":{}}}]},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"now","arguments":"{}"}}]},"finish_reason":null}]}
-{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}
+	if diff := cmp.Diff(`{"role":"assistant","content":""} null
+{"tool_calls":[{"index":0,`+first[1:]+`]} null
+{"tool_calls":[{"index":1,`+second[1:]+`]} null
+{} "tool_calls"
 [DONE]
 `, chunksOf(t, rec.Body.String())); diff != "" {
 		t.Errorf("the stream (-want +got):\n%s", diff)
@@ -429,7 +436,8 @@ func TestBadCompletionsAreNeitherAnsweredNorCounted(t *testing.T) {
 	t.Parallel()
 	said := func(messages string) string { return `{"model":"daca","messages":[` + messages + `]}` }
 	const function = `{"type":"function","function":{"name":"f"}}`
-	const call = `{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}`
+	const called = `{"role":"assistant","tool_calls":[` +
+		`{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]}`
 	for name, tc := range map[string]struct {
 		body        string
 		status      int
@@ -476,10 +484,10 @@ func TestBadCompletionsAreNeitherAnsweredNorCounted(t *testing.T) {
 		"too many messages":  {said(`{}` + strings.Repeat(`,{}`, 2000)), 400, "messages", "more than 2000"},
 		"too many values":    {said(`{}` + strings.Repeat(`,{}`, 300_000)), 400, "", "more than 20000 values"},
 		"too large":          {hello(`"user":"` + strings.Repeat("a", 1<<20) + `"`), 413, "", "1048576"},
-		"an open call":       {said(`{"role":"assistant","tool_calls":[` + call + `]}`), 400, "messages", `"c" is not answered`},
-		"a call left open":   {said(`{"role":"assistant","tool_calls":[` + call + `]},{"role":"user","content":"a"}`), 400, "messages[1].role", `"c" is not answered`},
+		"an open call":       {said(called), 400, "messages", `"c" is not answered`},
+		"a call left open":   {said(called + `,{"role":"user","content":"a"}`), 400, "messages[1].role", `"c" is not answered`},
 		"a call without id":  {said(`{"role":"assistant","tool_calls":[{}]}`), 400, "messages[0].tool_calls", "id"},
-		"an answer too many": {said(`{"role":"tool","tool_call_id":"x","content":"a"}`), 400, "messages[0].tool_call_id", `"x"`},
+		"an answer too many": {said(`{"role":"tool","tool_call_id":"x"}`), 400, "messages[0].tool_call_id", `"x"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -626,7 +634,7 @@ func TestAClientThatLeavesACompletion(t *testing.T) {
 			server.Start()
 			defer server.Close()
 			body := strings.NewReader(hello(`"stream":` + tc.stream))
-			req, err := http.NewRequestWithContext(ctx, "POST", server.URL+completionsPath, body)
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+completionsPath, body)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -34,7 +34,8 @@ func (f *front) authorize(c *gin.Context) {
 	if f.key == "" || fastapi.HasBearer(c.Request, f.key) {
 		return
 	}
-	e := newV1Error(http.StatusUnauthorized, "", "Incorrect API key. Send the V1_API_KEY of the service as Authorization: Bearer …")
+	e := newV1Error(http.StatusUnauthorized, "",
+		"Incorrect API key. Send the V1_API_KEY of the service as Authorization: Bearer …")
 	e.code("invalid_api_key")
 	e.headers = http.Header{"Www-Authenticate": {"Bearer"}}
 	e.refuse(c)
@@ -42,7 +43,8 @@ func (f *front) authorize(c *gin.Context) {
 
 // v1Error is an answer that is not a success, in OpenAI's shape:
 //
-//	{"error": {"message": "The model \"x\" does not exist.", "type": "invalid_request_error", "param": "model", "code": "model_not_found"}}
+//	{"error": {"message": "The model \"x\" does not exist.", "type": "invalid_request_error",
+//	 "param": "model", "code": "model_not_found"}}
 type v1Error struct {
 	status  int
 	headers http.Header

@@ -14,8 +14,14 @@ const scenarios = {
     return { ids, one: (await client.models.retrieve("daca")).id };
   },
 
+  // The history is the client's.
   async chat() {
-    const answer = await client.chat.completions.create(ask("Hello"));
+    const messages = [
+      { role: "user", content: "My name is Ada." },
+      { role: "assistant", content: "Hello, Ada!" },
+      { role: "user", content: [{ type: "text", text: "What is my name?" }] },
+    ];
+    const answer = await client.chat.completions.create({ model: "daca", user, messages });
     const [choice] = answer.choices;
     return { text: choice.message.content, finish: choice.finish_reason, tokens: answer.usage.total_tokens };
   },
@@ -42,17 +48,17 @@ const scenarios = {
   // The SDK executes a tool of the client, and sends its result back. With streams, it puts
   // the call together from its chunks.
   async tools() {
-    const get_current_time = {
+    const get_tide = {
       type: "function",
       function: {
-        name: "get_current_time",
-        description: "The time on the ship.",
-        parameters: { type: "object", properties: {} },
+        name: "get_tide",
+        description: "The next high tide of a harbour.",
+        parameters: { type: "object", properties: { harbour: { type: "string" } } },
         parse: JSON.parse,
-        function: () => "eight bells",
+        function: ({ harbour }) => `11:40 in ${harbour}`,
       },
     };
-    const request = ask("What time is it?", { tools: [get_current_time] });
+    const request = ask('Please call get_tide with {"harbour": "Dover"}', { tools: [get_tide] });
     const whole = client.chat.completions.runTools(request);
     const streamed = client.chat.completions.runTools({ ...request, stream: true });
     return {
