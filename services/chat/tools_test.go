@@ -31,7 +31,7 @@ func TestToolsReachTheAgent(t *testing.T) {
 	if len(request.Tools) != 1 || request.Tools[0].Name != "search__find" {
 		t.Errorf("the tools are %v", request.Tools)
 	}
-	if want := agent.Instructions(0, false) + fakeTools{}.Notice(); request.Instructions != want {
+	if want := agent.Instructions(0, false) + c.tools.Notice(); request.Instructions != want {
 		t.Errorf("the instructions are %q; want %q", request.Instructions, want)
 	}
 }
