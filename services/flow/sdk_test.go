@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,19 +133,4 @@ func (s *system) sdk(program, scenario, user string, into any) {
 		}
 		s.t.Fatalf("scenario %s: %v\n%s", scenario, err, out)
 	}
-}
-
-// modelCalls is how many requests for completions the model is done with.
-func (s *system) modelCalls() int {
-	s.t.Helper()
-	got, err := s.send("GET", s.model.URL+"/metrics", "")
-	s.must(err)
-	n := 0
-	calls := regexp.MustCompile(`http_request_duration_seconds_count\{[^}]*route="/v1/chat/completions"[^}]*\} (\d+)`)
-	for _, match := range calls.FindAllStringSubmatch(got.body, -1) {
-		one, err := strconv.Atoi(match[1])
-		s.must(err)
-		n += one
-	}
-	return n
 }

@@ -10,6 +10,7 @@ import (
 
 	"daca/services/chat/agent"
 	"daca/services/chat/mcpclient"
+	"daca/services/chat/session"
 	"daca/services/internal/serve"
 )
 
@@ -27,7 +28,7 @@ func TestToolsReachTheAgent(t *testing.T) {
 		counts: &fakeCounts{err: errors.New("away")}, countTimeout: time.Second, tools: fakeTools{},
 		logger: slog.New(slog.DiscardHandler),
 	}
-	request := c.prepare(t.Context(), &message{userID: "alice", text: "hi"})
+	request := c.prepare(t.Context(), &message{userID: "alice", text: "hi", conversation: session.Begin("alice", "s")})
 	if len(request.Tools) != 1 || request.Tools[0].Name != "search__find" {
 		t.Errorf("the tools are %v", request.Tools)
 	}
@@ -41,7 +42,7 @@ func TestServersThatAreAwayDegrade(t *testing.T) {
 	t.Parallel()
 	logger := slog.New(slog.DiscardHandler)
 	tools := mcpclient.New([]mcpclient.Server{{Name: "search", URL: "http://127.0.0.1:1"}}, "test", logger)
-	got := serve.NewProbes(logger, toolChecks(tools)).Readiness(t.Context())
+	got := serve.NewProbes(logger, mcpChecks(tools)).Readiness(t.Context())
 	if got.Status != "degraded" || got.Checks["mcp:search"] != "away: its tools cannot be called" {
 		t.Errorf("the readiness is %v", got)
 	}
