@@ -151,7 +151,8 @@ func TestSessionRoutes(t *testing.T) {
 	}
 	reply := s.agent.last.Instructions + " | message 2"
 	rec := s.Send("GET", "/users/bob/sessions/s2", "")
-	want := fmt.Sprintf(`{"session_id":"s2","title":"message 2","created":"T","updated":"T","turn_count":1,"dropped_turns":0,`+
+	want := fmt.Sprintf(`{"session_id":"s2","title":"message 2","created":"T","updated":"T","turn_count":1,`+
+		`"dropped_turns":0,`+
 		`"turns":[{"id":%q,"time":"T","text":"message 2","messages":[{"role":"assistant","content":%q}]}]}`,
 		s.broker.events()[2].ID, reply)
 	if got := withoutTimes(rec.Body.Bytes()); got != want {

@@ -152,7 +152,8 @@ func TestOneSessionOnTwoReplicas(t *testing.T) {
 	}
 	all.Wait()
 	said := s.turns(0, "ada", "s")
-	if distinct := slices.Compact(slices.Sorted(slices.Values(said))); len(said) != clients*rounds || len(distinct) != len(said) {
+	distinct := slices.Compact(slices.Sorted(slices.Values(said)))
+	if len(said) != clients*rounds || len(distinct) != len(said) {
 		t.Errorf("the session has %d turns, %d different ones; want %d", len(said), len(distinct), clients*rounds)
 	}
 	for i, later := range said {

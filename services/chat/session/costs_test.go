@@ -122,7 +122,7 @@ func testCosts(t *testing.T, store counted, list int) {
 		for i := range messages {
 			all.Go(func() {
 				began := time.Now()
-				begin(fmt.Sprint(i))
+				begin(strconv.Itoa(i))
 				if took := time.Since(began); took > time.Millisecond {
 					t.Errorf("message %d waited %s", i, took)
 				}
@@ -134,7 +134,7 @@ func testCosts(t *testing.T, store counted, list int) {
 		var all sync.WaitGroup
 		for i := range messages {
 			all.Go(func() {
-				if err := s.Append(t.Context(), Resume(eve, "s"), turn(fmt.Sprint(i), "t")); err != nil {
+				if err := s.Append(t.Context(), Resume(eve, "s"), turn(strconv.Itoa(i), "t")); err != nil {
 					t.Error(err)
 				}
 			})

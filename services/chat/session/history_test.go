@@ -53,12 +53,15 @@ func TestHistory(t *testing.T) {
 		want      []agent.Message
 		shortened bool
 	}{
-		"no turns":         {nil, 100, nil, false},
-		"everything fits":  {[]Turn{plain, plain}, 20, []agent.Message{user("hi"), reply("ho"), user("hi"), reply("ho")}, false},
+		"no turns": {nil, 100, nil, false},
+		"everything fits": {
+			[]Turn{plain, plain}, 20, []agent.Message{user("hi"), reply("ho"), user("hi"), reply("ho")}, false,
+		},
 		"the newest stays": {[]Turn{plain, plain}, 19, []agent.Message{user("hi"), reply("ho")}, true},
 		"nothing fits":     {[]Turn{plain}, 9, nil, true},
 		"a turn with its calls": {
-			[]Turn{plain, tools}, 1000, append([]agent.Message{user("hi"), reply("ho"), user("time")}, tools.Messages...), false,
+			[]Turn{plain, tools}, 1000,
+			append([]agent.Message{user("hi"), reply("ho"), user("time")}, tools.Messages...), false,
 		},
 		"calls and results go together": {
 			[]Turn{tools, plain}, 100, []agent.Message{user("time"), reply("It is noon."), user("hi"), reply("ho")}, true,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -60,9 +61,9 @@ func TestTheListIsLimited(t *testing.T) {
 	t.Parallel()
 	var i index
 	for n := range maxListed + 50 {
-		i.put(entryOf(fmt.Sprint(n), 1, n))
+		i.put(entryOf(strconv.Itoa(n), 1, n))
 	}
-	if len(i.Sessions) != maxListed || i.Sessions[0].ID != fmt.Sprint(maxListed+49) || i.put(entryOf("old", 1, 3)) {
+	if len(i.Sessions) != maxListed || i.Sessions[0].ID != strconv.Itoa(maxListed+49) || i.put(entryOf("old", 1, 3)) {
 		t.Errorf("%d sessions, the newest is %s", len(i.Sessions), i.Sessions[0].ID)
 	}
 	if !i.put(entryOf("old", 1, 1000)) || i.Sessions[0].ID != "old" || len(i.Sessions) != maxListed {

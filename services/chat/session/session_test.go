@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -156,7 +157,7 @@ func TestReplicasLoseNothing(t *testing.T) {
 					all.Go(func() {
 						<-time.After(time.Duration(i*i%41) * time.Millisecond)
 						began[i] = time.Now()
-						err := replicas[i%2].Append(t.Context(), Resume(alice, "s"), turn(fmt.Sprint(i), fmt.Sprint(i)))
+						err := replicas[i%2].Append(t.Context(), Resume(alice, "s"), turn(strconv.Itoa(i), strconv.Itoa(i)))
 						ended[i] = time.Now()
 						if err != nil {
 							t.Errorf("turn %d: %v", i, err)
@@ -180,7 +181,7 @@ func TestReplicasLoseNothing(t *testing.T) {
 				}
 				for i := range turns {
 					for j := range turns {
-						if ended[i].Before(began[j]) && at[fmt.Sprint(i)] > at[fmt.Sprint(j)] {
+						if ended[i].Before(began[j]) && at[strconv.Itoa(i)] > at[strconv.Itoa(j)] {
 							t.Errorf("turn %d was kept before %d began, and comes after it", i, j)
 						}
 					}

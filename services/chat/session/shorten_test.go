@@ -21,7 +21,10 @@ func TestATurnThatIsTooLarge(t *testing.T) {
 		turn                        Turn
 		whole, calls, reply, asWell bool // what is kept
 	}{
-		"fits": {Turn{Text: "hi", Messages: []agent.Message{call("a"), result("a", "noon"), reply("ho")}}, true, true, true, true},
+		"fits": {
+			Turn{Text: "hi", Messages: []agent.Message{call("a"), result("a", "noon"), reply("ho")}},
+			true, true, true, true,
+		},
 		"a large result": {
 			Turn{Text: "hi", Messages: []agent.Message{call("a", "b"), result("a", large), result("b", "noon"), reply("ho")}},
 			false, true, true, true,
