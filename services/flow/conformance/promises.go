@@ -30,6 +30,10 @@ func promises() []promise {
 		{"the spool keeps what cannot be published", "TestExactWhenPublishingIsDown"},
 		{"dead letters", "TestPoison"},
 		{"poison in every batch", "TestExactWithPoisonInEveryBatch"},
+		{"conversations are remembered, two replicas of chat", "TestConversations"},
+		{"one conversation on two replicas at once", "TestOneSessionOnTwoReplicas"},
+		{"a conversation that is deleted stays deleted", "TestASessionIsDeletedDuringAnAnswer"},
+		{"a conversation is forgotten when its time is over", "TestSessionsAreForgotten"},
 		{"trimming removes nothing that is needed", "TestExactWhileStreamsAreTrimmed"},
 	}
 }
