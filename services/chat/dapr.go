@@ -84,6 +84,9 @@ func (c *daprClient) PublishAll(ctx context.Context, topic string, events [][]by
 		})
 	}
 	answer, err := c.Dapr.GrpcClient().BulkPublishEvent(ctx, request)
+	if err == nil {
+		err = sidecar.InTime(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("publishing %d events to topic %q of %q: %w", len(events), topic, contract.PubSub, err)
 	}

@@ -113,8 +113,21 @@ func (s *Sidecar) registered(ctx context.Context) (capabilities map[string][]str
 func (s *Sidecar) Publish(ctx context.Context, topic string, event []byte) error {
 	err := s.Dapr.PublishEvent(ctx, contract.PubSub, topic, event,
 		client.PublishEventWithContentType(contract.CloudEventsContentType))
+	if err == nil {
+		err = InTime(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("publishing to topic %q of %q: %w", topic, contract.PubSub, err)
 	}
 	return nil
+}
+
+// InTime returns an error if ctx has ended. An event counts as published only if the
+// sidecar says so before: a component that waits for its broker may give up when the
+// call ends, and report success. That answer races with the end of ctx here.
+func InTime(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded // ctx itself may notice it later
+	}
+	return ctx.Err()
 }

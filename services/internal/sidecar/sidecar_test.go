@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dapr/go-sdk/client"
 	"google.golang.org/grpc"
@@ -105,5 +106,36 @@ func TestSent(t *testing.T) {
 		if got := Sent(r, "s3cret"); got != want {
 			t.Errorf("with the token %q, Sent = %t; want %t", token, got, want)
 		}
+	}
+}
+
+// publishingDapr takes every event.
+type publishingDapr struct{ client.Client }
+
+func (publishingDapr) PublishEvent(context.Context, string, string, any, ...client.PublishEventOption) error {
+	return nil
+}
+
+// lateContext has a deadline that is over, and has not noticed it.
+type lateContext struct{ context.Context }
+
+func (lateContext) Deadline() (time.Time, bool) { return time.Now(), true }
+
+// TestASuccessThatIsLateIsNone holds that an event of which the sidecar reports success
+// after the end of the call is not published.
+func TestASuccessThatIsLateIsNone(t *testing.T) {
+	t.Parallel()
+	s := &Sidecar{Dapr: publishingDapr{}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	if err := s.Publish(ctx, "messages", []byte("{}")); err != nil {
+		t.Errorf("Publish in time = %v", err)
+	}
+	late := lateContext{ctx}
+	if err := s.Publish(late, "messages", []byte("{}")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Publish after the deadline = %v", err)
+	}
+	cancel()
+	if err := s.Publish(ctx, "messages", []byte("{}")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Publish after the end of the call = %v", err)
 	}
 }
