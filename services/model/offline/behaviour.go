@@ -51,6 +51,9 @@ type behaviour struct {
 	tools      string
 }
 
+// slow is the delay of an answer that counts slowly.
+const slow = 100 * time.Millisecond
+
 // maxWords limits the words of an answer.
 const maxWords = 100_000
 

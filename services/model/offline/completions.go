@@ -66,6 +66,9 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) {
 	if b.body != "empty" {
 		whole.Choices = append(whole.Choices, choice{Message: said, FinishReason: said.finish})
 	}
+	if _, slowly := countsTo(req); slowly && b.delay == 0 {
+		b.delay = slow
+	}
 	if req.Stream {
 		stream(w, r, whole, req.StreamOptions.IncludeUsage, b)
 		return

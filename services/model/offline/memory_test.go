@@ -2,8 +2,11 @@ package offline
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // user returns a message of the user.
@@ -88,4 +91,24 @@ func TestLongAnswers(t *testing.T) {
 	if words := strings.Fields(got); len(words) != 500 || words[0] != "1" || words[499] != "500" {
 		t.Errorf("the answer is %q; want the numbers to 500", got)
 	}
+	for said, want := range map[string]string{
+		"Count to 3.": "1 2 3", "please count slowly to 4": "1 2 3 4", "Count to 3 and call get_current_time": "",
+	} {
+		got := complete(t, chat("m", user(said))).Choices[0].Message.Content
+		if got == nil && want != "" || got != nil && *got != want {
+			t.Errorf("%q is answered %v; want %q", said, got, want)
+		}
+	}
+}
+
+// TestCountingSlowly holds that an answer can be watched while it is made.
+func TestCountingSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		rec := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", strings.Replace(chat("m", user("count slowly to 20")), `"model"`, `"stream":true,"model"`, 1))
+		if took := time.Since(begin); took < 20*slow || !strings.Contains(rec.Body.String(), `"20"`) {
+			t.Errorf("counting to 20 takes %s: %s", took, rec.Body)
+		}
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/sashabaranov/go-openai"
@@ -121,8 +122,8 @@ func say(req *request, b behaviour) string {
 		return count(b.words)
 	}
 	greeting := "Hello!"
-	count := regexp.MustCompile(`The user has sent (\d+) messages? so far`)
-	if m := count.FindStringSubmatch(req.instructions()); m != nil {
+	sent := regexp.MustCompile(`The user has sent (\d+) messages? so far`)
+	if m := sent.FindStringSubmatch(req.instructions()); m != nil {
 		switch m[1] {
 		case "0":
 			greeting = "Welcome! This is your first message."
@@ -139,8 +140,22 @@ func say(req *request, b behaviour) string {
 	if memory, ok := recall(req); ok {
 		return greeting + " " + memory
 	}
+	if n, _ := countsTo(req); n > 0 {
+		return count(n)
+	}
 	return fmt.Sprintf("%s I am the offline model, so I can only repeat what you said: %q",
 		greeting, brief(userText(req)))
+}
+
+// countsTo returns the number that the user wants to hear counted to, and whether slowly:
+// "count to 20", "count slowly to 20". Without such a wish it is 0.
+func countsTo(req *request) (n int, slowly bool) {
+	wish := regexp.MustCompile(`(?i)\bcount (slowly )?to (\d{1,4})\b`).FindStringSubmatch(userText(req))
+	if wish == nil {
+		return 0, false
+	}
+	n, _ = strconv.Atoi(wish[2]) // the pattern makes it a number
+	return n, wish[1] != ""
 }
 
 // count returns the numbers from 1 to n, so that a missing part of them is seen.
