@@ -50,7 +50,8 @@ func TestToolsOfMCPServers(t *testing.T) {
 
 	s.must(s.analytics[0].App.Stop(t.Context()))
 	s.must(s.analytics[1].App.Stop(t.Context()))
-	if reply := s.say("alice", `call counts__get_message_count with {"user_id":"bob"}`); !strings.Contains(reply, "is away") {
+	reply := s.say("alice", `call counts__get_message_count with {"user_id":"bob"}`)
+	if !strings.Contains(reply, "is away") {
 		t.Errorf("the reply while analytics is away is %q", reply)
 	}
 	s.chatSays(`"mcp:counts":"away: its tools cannot be called"`)

@@ -14,7 +14,8 @@ import (
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	const text = `{"mcpServers": {
-		"search": {"type": "http", "url": "https://${HOST}/mcp", "headers": {"Authorization": "Bearer ${TOKEN}", "X-Price": "$5"}},
+		"search": {"type": "http", "url": "https://${HOST}/mcp", 
+			"headers": {"Authorization": "Bearer ${TOKEN}", "X-Price": "$5"}},
 		"files": {"command": "mcp-files", "args": ["${HOST}"], "env": {"KEY": "${TOKEN}"}, "allow": ["read"], "timeout": "5s"}
 	}}`
 	file := filepath.Join(t.TempDir(), "mcp.json")
@@ -67,7 +68,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		`{"mcpServers":{"a":{"url":"http://a","env":{}}}}`:                   `mcpServers.a.env must be beside "command"`,
 		`{"mcpServers":{"a":{"command":"a","headers":{}}}}`:                  `mcpServers.a.headers must be beside "url"`,
 		`{"mcpServers":{"a":{"command":"a","env":{"A=B":"s3cret"}}}}`:        "mcpServers.a.env.A=B must be a variable",
-		`{"mcpServers":{"a":{}}}`:                                            `mcpServers.a must be an object with either "url" or "command"`,
+		`{"mcpServers":{"a":{}}}`:                                            `mcpServers.a must be an object with either "url" or`,
 		`{"mcpServers":{"a":{"url":"http://a","command":"a"}}}`:              `either "url" or "command"`,
 		`{"mcpServers":{"a":{"url":"http://a","type":"sse"}}}`:               `"sse" is not supported`,
 		`{"mcpServers":{"a b":{"url":"http://a"}}}`:                          "mcpServers.a b must be named",

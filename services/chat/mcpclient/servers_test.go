@@ -49,8 +49,9 @@ func TestToolsAreCalled(t *testing.T) {
 
 func TestServerWithoutHandshake(t *testing.T) {
 	t.Parallel()
-	s := mcp.NewServer(&mcp.Implementation{Name: "new"}, &mcp.ServerOptions{SupportedProtocolVersions: []string{"2026-07-28"}})
-	addTool(s, "echo", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return says("hi"), nil })
+	s := mcp.NewServer(&mcp.Implementation{Name: "new"},
+		&mcp.ServerOptions{SupportedProtocolVersions: []string{"2026-07-28"}})
+	addTool(s, "echo", answers("hi"))
 	f := start(t, serve(t, "new", mcp.NewStreamableHTTPHandler(
 		func(*http.Request) *mcp.Server { return s }, &mcp.StreamableHTTPOptions{Stateless: true})))
 	if got, err := f.tool(t, "new__echo").Execute(t.Context(), json.RawMessage("{}")); err != nil || got != "hi" {
@@ -227,7 +228,8 @@ func TestServerThatComesBack(t *testing.T) {
 	server.CloseClientConnections()
 	server.Close()
 	apitest.Eventually(t, "the server is away", func() bool { return f.probe("x") != nil })
-	if got, err := echo.Execute(t.Context(), json.RawMessage("{}")); err == nil || err.Error() != "the MCP server x is away" {
+	got, err := echo.Execute(t.Context(), json.RawMessage("{}"))
+	if err == nil || err.Error() != "the MCP server x is away" {
 		t.Errorf("a call while the server is away: %q, %v", got, err)
 	}
 	if tools, notice := f.Tools(), f.Notice(); len(tools) != 1 || notice != "" {
@@ -273,7 +275,7 @@ func TestListThatChanges(t *testing.T) {
 	pace.look = time.Hour // it has to be told
 	f := startAt(t, pace, serve(t, "x", overHTTP(s)))
 	f.tool(t, "x__echo")
-	addTool(s, "more", func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return says("more"), nil })
+	addTool(s, "more", answers("more"))
 	f.tool(t, "x__more")
 	s.RemoveTools("echo")
 	apitest.Eventually(t, "the tool is gone", func() bool { return len(f.Tools()) == 1 })
@@ -294,7 +296,9 @@ func TestLongLists(t *testing.T) {
 	if got := len(f.Tools()); got != maxTools/2+1 {
 		t.Errorf("there are %d tools; want %d of the first server and 1 of the second", got, maxTools/2)
 	}
-	for _, want := range []string{"the server has more than 60 tools", `\"nosuch\" is allowed, and the server does not have it`} {
+	for _, want := range []string{
+		"the server has more than 60 tools", `\"nosuch\" is allowed, and the server does not have it`,
+	} {
 		if !strings.Contains(f.log.String(), want) {
 			t.Errorf("the log lacks %q:\n%s", want, f.log.String())
 		}
@@ -307,7 +311,9 @@ func TestToolsThatCannotBeOffered(t *testing.T) {
 	s.AddTool(&mcp.Tool{Name: "schema", InputSchema: map[string]any{
 		"type": "object", "description": strings.Repeat("x", maxSchema),
 	}}, nil)
-	s.AddTool(&mcp.Tool{Name: "talks", InputSchema: map[string]any{"type": "object"}, Description: strings.Repeat("y", 100_000)}, nil)
+	s.AddTool(&mcp.Tool{
+		Name: "talks", InputSchema: map[string]any{"type": "object"}, Description: strings.Repeat("y", 100_000),
+	}, nil)
 	f := start(t, serve(t, "x", overHTTP(s)))
 	if talks := f.tool(t, "x__talks"); len(talks.Description) > maxDescription+3 {
 		t.Errorf("a description has %d bytes", len(talks.Description))

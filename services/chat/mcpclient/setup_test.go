@@ -121,6 +121,11 @@ func addTool(s *mcp.Server, name string, handle mcp.ToolHandler) {
 	}, handle)
 }
 
+// answers returns a handler that always answers the text.
+func answers(text string) mcp.ToolHandler {
+	return func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return says(text), nil }
+}
+
 func says(text string) *mcp.CallToolResult {
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}
 }
