@@ -119,7 +119,7 @@ func streams(s *installation) {
 	stopped := &view{}
 	err = s.stream(stopped, http.MethodPost, first+"/chat/stream", counting(1000), func() bool {
 		if stopped.tokens == 5 {
-			s.expect(http.MethodDelete, second+"/runs/"+stopped.run, "", 200, `{"run_id":"`+stopped.run+`","status":"stopped"}`)
+			s.expect(http.MethodDelete, second+"/runs/"+stopped.run, "", 200, `{"run_id":"`+stopped.run+`","status":"stop*"}`)
 		}
 		return false
 	})
