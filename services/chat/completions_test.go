@@ -485,7 +485,7 @@ func TestBadCompletionsAreNeitherAnsweredNorCounted(t *testing.T) {
 		"too many values":    {said(`{}` + strings.Repeat(`,{}`, 300_000)), 400, "", "more than 20000 values"},
 		"too large":          {hello(`"user":"` + strings.Repeat("a", 1<<20) + `"`), 413, "", "1048576"},
 		"an open call":       {said(called), 400, "messages", `"c" is not answered`},
-		"a call left open":   {said(called + `,{"role":"user","content":"a"}`), 400, "messages[1].role", `"c" is not answered`},
+		"a call left open":   {said(called + `,{"role":"user"}`), 400, "messages[1].role", `"c" is not answered`},
 		"a call without id":  {said(`{"role":"assistant","tool_calls":[{}]}`), 400, "messages[0].tool_calls", "id"},
 		"an answer too many": {said(`{"role":"tool","tool_call_id":"x"}`), 400, "messages[0].tool_call_id", `"x"`},
 	} {
