@@ -229,7 +229,8 @@ func TestWhatBecameOfARun(t *testing.T) {
 		_ = json.Unmarshal(s.Send("GET", "/runs/"+id, "").Body.Bytes(), &got)
 		return got
 	}
-	if got := read(); got.Status != "running" || got.UserID != "bob" || got.Started == "" || got.Ended != "" || got.Last != nil {
+	if got := read(); got.Status != "running" || got.UserID != "bob" || got.Started == "" ||
+		got.Ended != "" || got.Last != nil {
 		t.Errorf("a run in progress is %+v", got)
 	}
 	close(agent.finish)
@@ -248,7 +249,8 @@ func (s *service) leave(t *testing.T) (id string) {
 	defer server.Close()
 	ctx, hangUp := context.WithCancel(t.Context())
 	defer hangUp()
-	req, err := http.NewRequestWithContext(ctx, "POST", server.URL+"/chat/stream", strings.NewReader(tutorialMessage))
+	body := strings.NewReader(tutorialMessage)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+"/chat/stream", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,10 +372,11 @@ func TestSilentStreams(t *testing.T) {
 			Logger: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 		})
 		defer manager.Close(context.Background())
-		f, err := manager.Start(t.Context(), runs.Job{ID: runs.NewID(), Produce: func(context.Context, func(runs.Entry)) runs.Outcome {
+		slow := func(context.Context, func(runs.Entry)) runs.Outcome {
 			<-time.After(35 * time.Second)
 			return runs.Fail(504, "too late")
-		}})
+		}
+		f, err := manager.Start(t.Context(), runs.Job{ID: runs.NewID(), Produce: slow})
 		if err != nil {
 			t.Fatal(err)
 		}

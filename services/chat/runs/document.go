@@ -76,14 +76,6 @@ type segment struct {
 	Entries []Entry `json:"entries"`
 }
 
-// first returns the number of the first entry in the document itself.
-func (d *document) first() int {
-	if len(d.Sealed) == 0 {
-		return 0
-	}
-	return d.Sealed[len(d.Sealed)-1]
-}
-
 func (d *document) info() Info {
 	i := Info{
 		ID: d.RunID, UserID: d.UserID, SessionID: d.SessionID, State: d.State,
@@ -107,6 +99,15 @@ func decodeDocument(value []byte) (*document, error) {
 		return nil, errors.New("decoding a run: the document is incomplete")
 	}
 	return d, nil
+}
+
+// decodeSegment returns the entries of a segment, and none if it is lost or damaged.
+func decodeSegment(value []byte) []Entry {
+	var s segment
+	if json.Unmarshal(value, &s) != nil {
+		return nil
+	}
+	return s.Entries
 }
 
 // withStop returns the document with the wish to stop the run. It keeps members that it

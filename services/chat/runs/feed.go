@@ -2,7 +2,6 @@ package runs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -131,14 +130,14 @@ func (f *feed) apply(ctx context.Context, d *document) error {
 			if err != nil {
 				return err
 			}
-			var s segment
-			if json.Unmarshal(found.Value, &s) != nil || len(s.Entries) != end-first {
+			entries := decodeSegment(found.Value)
+			if len(entries) != end-first {
 				f.m.cfg.Logger.ErrorContext(ctx, "a part of a run is lost",
 					"dependency", contract.StateStore, "run_id", f.id, "key", contract.RunSegmentKey(d.RunID, d.Attempt, end))
 				f.log.end(lostRun().Last)
 				return nil
 			}
-			f.log.apply(d.Attempt, d.Begins, first, s.Entries)
+			f.log.apply(d.Attempt, d.Begins, first, entries)
 		}
 		first = end
 	}

@@ -79,7 +79,7 @@ func start(t *testing.T, store *statetest.Store, change ...func(*Config)) *repli
 		c(&cfg)
 	}
 	r.Manager = New(cfg)
-	t.Cleanup(func() { r.Manager.Close(context.Background()) })
+	t.Cleanup(func() { r.Close(context.Background()) })
 	return r
 }
 
@@ -707,7 +707,7 @@ func TestClose(t *testing.T) {
 			id := a.launch(t, words(time.Second, "one ", "two ", "three"))
 			ctx, cancel := context.WithTimeout(t.Context(), grace)
 			defer cancel()
-			a.Manager.Close(ctx)
+			a.Close(ctx)
 			if _, err := a.Start(t.Context(), job(words(0))); !errors.Is(err, ErrBusy) {
 				t.Errorf("after Close a run = %v", err)
 			}
