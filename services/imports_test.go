@@ -19,6 +19,8 @@ func TestWhoImportsWhom(t *testing.T) {
 		{"model", "google.golang.org/grpc", "the offline model has no sidecar"},
 		{"chat/agent", "github.com/gin-gonic/gin", "the agent knows neither Gin nor Dapr"},
 		{"chat/agent", "github.com/dapr/go-sdk", "the agent knows neither Gin nor Dapr"},
+		{"chat/mcpclient", "github.com/gin-gonic/gin", "the tools know neither Gin nor Dapr"},
+		{"chat/mcpclient", "github.com/dapr/go-sdk", "the tools know neither Gin nor Dapr"},
 		{"internal/serve", "github.com/danielgtaylor/huma", "package fastapi knows serve, not the reverse"},
 		{"internal/serve", "github.com/dapr/go-sdk", "package sidecar knows serve, not the reverse"},
 		{"internal/fastapi", "github.com/dapr/go-sdk", "only dapr.go and package sidecar know Dapr"},
@@ -39,7 +41,7 @@ func TestWhoImportsWhom(t *testing.T) {
 // TestOnlyDaprGoImportsTheSDK holds that a service reaches Dapr in one file.
 func TestOnlyDaprGoImportsTheSDK(t *testing.T) {
 	t.Parallel()
-	for _, folder := range []string{"chat", "chat/agent", "analytics", "model", "internal/*"} {
+	for _, folder := range []string{"chat", "chat/agent", "chat/mcpclient", "analytics", "model", "internal/*"} {
 		files, err := filepath.Glob(folder + "/*.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s has %d files, %v", folder, len(files), err)

@@ -26,7 +26,8 @@ func (s *service) once(path, body string) *httptest.ResponseRecorder {
 // expectAgain fails unless the answer is the same as the first one, and says so.
 func expectAgain(t *testing.T, first, again *httptest.ResponseRecorder) {
 	t.Helper()
-	if again.Code != 200 || again.Body.String() != first.Body.String() || again.Header().Get("Idempotency-Replayed") != "true" {
+	if again.Code != 200 || again.Body.String() != first.Body.String() ||
+		again.Header().Get("Idempotency-Replayed") != "true" {
 		t.Errorf("a repetition is answered %d %v %s; want what the first was: %s",
 			again.Code, again.Header(), again.Body, first.Body)
 	}
@@ -50,13 +51,15 @@ func TestRepetitions(t *testing.T) {
 		rec := replica.once("/chat/stream", keyedMessage)
 		all := events(t, rec.Body)
 		var last chatReply
-		if err := json.Unmarshal([]byte(all[len(all)-1].data), &last); err != nil || rec.Header().Get("Idempotency-Replayed") != "true" ||
+		err := json.Unmarshal([]byte(all[len(all)-1].data), &last)
+		if err != nil || rec.Header().Get("Idempotency-Replayed") != "true" ||
 			!strings.Contains(first.Body.String(), last.Metadata.SessionID) {
 			t.Errorf("the stream of a repetition has the events %v", all)
 		}
 	}
 	for _, body := range []string{
-		`{"user_id":"bob","text":"ho"}`, `{"user_id":"bob","text":"hi","metadata":{"session_id":"s"}}`, `{"user_id":"bob","text":"hi","tags":["t"]}`,
+		`{"user_id":"bob","text":"ho"}`, `{"user_id":"bob","text":"hi","metadata":{"session_id":"s"}}`,
+		`{"user_id":"bob","text":"hi","tags":["t"]}`,
 	} {
 		for _, path := range []string{"/chat/", "/chat/stream"} {
 			s.ExpectProblem(t, "POST", path, body, 422, "was used for another message", "Idempotency-Key", "k")
@@ -120,7 +123,8 @@ func TestARepetitionDuringTheAnswer(t *testing.T) {
 	close(model.finish)
 	answer := <-first
 	a, b := <-views, <-views
-	if !slices.Equal(texts(a), texts(b)) || !strings.Contains(a[len(a)-1].data, `"reply":"Hello"`) || runID(t, a[0]) != runID(t, b[0]) {
+	if !slices.Equal(texts(a), texts(b)) || !strings.Contains(a[len(a)-1].data, `"reply":"Hello"`) ||
+		runID(t, a[0]) != runID(t, b[0]) {
 		t.Errorf("two views are %v and %v", a, b)
 	}
 	expectAgain(t, answer, other.once("/chat/", keyedMessage))
@@ -214,7 +218,8 @@ func TestARepetitionOfAStoppedMessage(t *testing.T) {
 	view := events(t, (<-first).Body)
 	again := s.once("/chat/", keyedMessage)
 	var answer chatReply
-	if err := json.Unmarshal(again.Body.Bytes(), &answer); err != nil || answer.Reply != "Hello" || answer.UserID != "bob" ||
+	err := json.Unmarshal(again.Body.Bytes(), &answer)
+	if err != nil || answer.Reply != "Hello" || answer.UserID != "bob" ||
 		answer.Metadata.SessionID == "" || answer.Metadata.Timestamp.IsZero() {
 		t.Errorf("after %v, a repetition is answered %d %s", view, again.Code, again.Body)
 	}

@@ -294,7 +294,7 @@ func TestASlowCallFindsWhatTheBrokerLost(t *testing.T) {
 			stop := drain(p)
 			defer stop()
 			b.lost(t, p, messageOf("alice", 1))
-			time.Sleep(recentLimit / 2)
+			<-time.After(recentLimit / 2)
 			b.delay.Store(int64(slowCall))
 			slow := messageOf("alice", 2)
 			slow.Type = kind

@@ -33,7 +33,8 @@ func TestARepetitionGetsTheAnswerOfTheFirst(t *testing.T) {
 	s.must(s.chats[0].WaitReady(t.Context()))
 	got, err := s.send("POST", s.chats[0].URL+"/chat/", message, "Idempotency-Key", "k")
 	if err != nil || got.body != first.body {
-		t.Errorf("after a restart, a repetition is answered %d %s, %v; the first was %s", got.status, got.body, err, first.body)
+		t.Errorf("after a restart, a repetition is answered %d %s, %v; the first was %s",
+			got.status, got.body, err, first.body)
 	}
 	other, err := s.send("POST", s.chats[1].URL+"/chat/", `{"user_id":"alice","text":"ho"}`, "Idempotency-Key", "k")
 	if err != nil || other.status != 422 {

@@ -136,12 +136,15 @@ func (l *launcher) start(ctx context.Context, daprd, redisAddr string, parts *ru
 	if err := l.up(ctx, "Analytics service is ready", parts.analytics, err); err != nil {
 		return err
 	}
-	parts.chat, err = parts.stack.Chat(stack.ServiceOptions{Env: append(l.cfg.modelEnv(), l.cfg.toolsEnv()...), Ports: stack.Ports{
-		App:          l.cfg.ChatPort,
-		DaprHTTP:     l.cfg.ChatDaprHTTP,
-		DaprGRPC:     l.cfg.ChatDaprGRPC,
-		DaprInternal: l.cfg.ChatDaprInternal,
-	}})
+	parts.chat, err = parts.stack.Chat(stack.ServiceOptions{
+		Env: append(l.cfg.modelEnv(), l.cfg.toolsEnv()...),
+		Ports: stack.Ports{
+			App:          l.cfg.ChatPort,
+			DaprHTTP:     l.cfg.ChatDaprHTTP,
+			DaprGRPC:     l.cfg.ChatDaprGRPC,
+			DaprInternal: l.cfg.ChatDaprInternal,
+		},
+	})
 	return l.up(ctx, "Chat service is ready", parts.chat, err)
 }
 

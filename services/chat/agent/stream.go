@@ -59,7 +59,7 @@ func (c *conversation) stream(ctx context.Context, request openai.ChatCompletion
 	if err != nil {
 		return reply{}, err
 	}
-	defer unread.Close()
+	defer func() { _ = unread.Close() }()
 	if c.http.latest.stream == nil {
 		return c.readAtOnce()
 	}

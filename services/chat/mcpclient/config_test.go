@@ -68,7 +68,7 @@ func TestLoadSaysWhatIsWrong(t *testing.T) {
 		`{"mcpServers":{"a":{"url":"http://a","env":{}}}}`:                   `mcpServers.a.env must be beside "command"`,
 		`{"mcpServers":{"a":{"command":"a","headers":{}}}}`:                  `mcpServers.a.headers must be beside "url"`,
 		`{"mcpServers":{"a":{"command":"a","env":{"A=B":"s3cret"}}}}`:        "mcpServers.a.env.A=B must be a variable",
-		`{"mcpServers":{"a":{}}}`:                                            `mcpServers.a must be an object with either "url" or`,
+		`{"mcpServers":{"a":{}}}`:                                            `mcpServers.a must be an object with`,
 		`{"mcpServers":{"a":{"url":"http://a","command":"a"}}}`:              `either "url" or "command"`,
 		`{"mcpServers":{"a":{"url":"http://a","type":"sse"}}}`:               `"sse" is not supported`,
 		`{"mcpServers":{"a b":{"url":"http://a"}}}`:                          "mcpServers.a b must be named",

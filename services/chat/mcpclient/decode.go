@@ -68,7 +68,7 @@ func dotted(p jsontext.Pointer) string {
 type variables []string
 
 // reference is ${NAME}.
-var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`) //nolint:gochecknoglobals // a constant
+var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces each ${NAME} by the variable.
 func (v variables) expand(text string) (string, error) {

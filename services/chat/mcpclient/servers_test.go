@@ -131,7 +131,9 @@ func TestHangingTool(t *testing.T) {
 	t.Parallel()
 	s := newServer()
 	var left atomic.Int32
+	arrived := make(chan struct{}, 2)
 	addTool(s, "hang", func(ctx context.Context, _ *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		arrived <- struct{}{}
 		select {
 		case <-ctx.Done():
 			left.Add(1)
@@ -147,8 +149,12 @@ func TestHangingTool(t *testing.T) {
 	if err == nil || err.Error() != "the MCP server x did not answer within 2s" {
 		t.Errorf("a tool that hangs: %v", err)
 	}
+	<-arrived
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(20*time.Millisecond, cancel)
+	go func() {
+		<-arrived
+		cancel()
+	}()
 	if _, err := hang.Execute(ctx, json.RawMessage("{}")); !errors.Is(err, context.Canceled) {
 		t.Errorf("a call whose caller has gone: %v", err)
 	}
@@ -216,7 +222,7 @@ func TestServerThatComesBack(t *testing.T) {
 	address := listener.Addr().String()
 	run := func(l net.Listener) *httptest.Server {
 		server := httptest.NewUnstartedServer(overHTTP(s))
-		server.Listener.Close()
+		_ = server.Listener.Close()
 		server.Listener = l
 		server.Start()
 		return server

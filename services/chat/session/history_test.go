@@ -101,7 +101,7 @@ func TestTitle(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"Hello":                          "Hello",
-		" two\r\n lines\tand\u0007 more": "two lines and more",
+		"two\r\n lines\tand\u0007 more ": "two lines and more",
 		strings.Repeat("é", 80):          strings.Repeat("é", 80),
 		strings.Repeat("é", 81):          strings.Repeat("é", 79) + "…",
 	} {

@@ -104,14 +104,14 @@ func (b *bench) streaming(ctx context.Context) ([]figure, error) {
 		}
 		work = append(work, streamed.Seconds()/plain.Seconds())
 		calls = append(calls, (after-before)/streams)
-		b.say("round %d of %d  an answer of 200 words costs %.1f ms of CPU, streamed over 5 s %.1f ms and %.0f calls of the store",
+		b.say("round %d of %d  an answer costs %.1f ms of CPU, streamed over 5 s %.1f ms and %.0f calls of the store",
 			round+1, b.rounds, 1000*plain.Seconds(), 1000*streamed.Seconds(), (after-before)/streams)
 	}
 	if err := s.settle(ctx, map[string]int{"alice": 2 * streams * b.rounds}); err != nil {
 		return nil, err
 	}
 	return []figure{
-		figure{"CPU of chat, its sidecar and Redis for an answer streamed over 5 s ÷ not streamed", 0, 15, 8, lower, ratio, nil}.of(work),
+		figure{"CPU of an answer streamed over 5 s ÷ not streamed", 0, 15, 8, lower, ratio, nil}.of(work),
 		figure{"calls of the state store for an answer streamed over 5 s", 0, 80, 40, lower, "calls", nil}.of(calls),
 	}, nil
 }

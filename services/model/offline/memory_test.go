@@ -106,7 +106,8 @@ func TestCountingSlowly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		rec := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", strings.Replace(chat("m", user("count slowly to 20")), `"model"`, `"stream":true,"model"`, 1))
+		streamed := strings.Replace(chat("m", user("count slowly to 20")), `"model"`, `"stream":true,"model"`, 1)
+		rec := setup(t, Options{})(http.MethodPost, "/v1/chat/completions", "", streamed)
 		if took := time.Since(begin); took < 20*slow || !strings.Contains(rec.Body.String(), `"20"`) {
 			t.Errorf("counting to 20 takes %s: %s", took, rec.Body)
 		}
