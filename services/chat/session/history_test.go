@@ -100,10 +100,10 @@ func TestHistory(t *testing.T) {
 func TestTitle(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"Hello":                          "Hello",
-		"two\r\n lines\tand\u0007 more ": "two lines and more",
-		strings.Repeat("é", 80):          strings.Repeat("é", 80),
-		strings.Repeat("é", 81):          strings.Repeat("é", 79) + "…",
+		"Hello":                         "Hello",
+		"two\r\n lines\tand\u0007 more": "two lines and more",
+		strings.Repeat("é", 80):         strings.Repeat("é", 80),
+		strings.Repeat("é", 81):         strings.Repeat("é", 79) + "…",
 	} {
 		if got := Title(text); got != want {
 			t.Errorf("Title(%q) = %q; want %q", text, got, want)
