@@ -120,7 +120,8 @@ func TestNetworkPolicyOfMetrics(t *testing.T) {
 // A gateway has a timeout of its own, which would cut off an answer that takes longer.
 func TestRoutesLetAnswersTakeTheirTime(t *testing.T) {
 	t.Parallel()
-	route := find[gatewayv1.HTTPRoute](t, render(t, "daca", "chat: {httpRoute: {enabled: true}}"), "HTTPRoute", "chat-service")
+	r := render(t, "daca", "chat: {httpRoute: {enabled: true}}")
+	route := find[gatewayv1.HTTPRoute](t, r, "HTTPRoute", "chat-service")
 	for _, path := range []string{"/chat/stream", "/chat/", "/runs/5f0c/events", "/v1/chat/completions"} {
 		for _, rule := range route.Spec.Rules {
 			one := route

@@ -110,9 +110,10 @@ const (
 
 func TestEverythingThatIsRenderedIsValid(t *testing.T) {
 	t.Parallel()
+	const model = "model: {existingSecret: key, name: gpt-5}\nv1: {existingSecret: v1}\n"
 	for name, tc := range map[string]struct{ chart, values string }{
 		"chat on its own":                           {"chat", "model: {existingSecret: key}"},
-		"chat with everything":                      {"chat", "model: {existingSecret: key, name: gpt-5}\nv1: {existingSecret: v1}\n" + servers + everything},
+		"chat with everything":                      {"chat", model + servers + everything},
 		"chat without a volume":                     {"chat", chatWithoutVolume},
 		"chat without Dapr":                         {"chat", chatWithoutDapr},
 		"analytics on its own":                      {"analytics", ""},
