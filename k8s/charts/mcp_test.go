@@ -52,9 +52,9 @@ func TestMCPServersReachTheService(t *testing.T) {
 		t.Error("without servers there is a configuration of them")
 	}
 	r = render(t, "daca", ofChat(servers+"  existingSecret: mine\n  existingSecretKey: all"))
-	got := sourceOf(chatSet(t, r).Template.Spec.Containers[0], "MCP_CONFIG")
-	if got == nil || got.Name != "mine" || got.Key != "all" {
-		t.Errorf("with a Secret of one's own, MCP_CONFIG is from %v", got)
+	mine := sourceOf(chatSet(t, r).Template.Spec.Containers[0], "MCP_CONFIG")
+	if mine == nil || mine.Name != "mine" || mine.Key != "all" {
+		t.Errorf("with a Secret of one's own, MCP_CONFIG is from %v", mine)
 	}
 }
 
