@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,26 +61,29 @@ func TestRequestsPublishAtTheFirstSuccess(t *testing.T) {
 }
 
 // TestSpoolEmptiesUnderLoad holds that the spool empties while more events arrive than
-// one fsync for each would allow.
+// one fsync for each would allow: many clients send one event after the other, as fast as
+// they are answered.
 func TestSpoolEmptiesUnderLoad(t *testing.T) {
 	t.Parallel()
+	const clients = 64
 	p, b := spooling(t, 4000)
 	stop := drain(p)
-	b.fail(nil)
-	var wg sync.WaitGroup
 	began := time.Now()
-	arrived := 0
-	for tick := time.Tick(time.Millisecond); p.waiting() > 0 && time.Since(began) < 20*time.Second; <-tick {
-		for ; arrived < int(1300*time.Since(began).Seconds()); arrived++ {
-			event := messageOf("bob", arrived)
-			wg.Go(func() { p.publish(t, event) })
-		}
+	b.fail(nil)
+	var sending sync.WaitGroup
+	var arrived atomic.Int64
+	for range clients {
+		sending.Go(func() {
+			for p.waiting() > 0 && time.Since(began) < time.Minute {
+				p.publish(t, messageOf("bob", int(arrived.Add(1))))
+			}
+		})
 	}
-	wg.Wait()
+	sending.Wait()
 	if n := p.waiting(); n > 0 {
-		t.Errorf("%d events wait after %s, in which %d arrived", n, time.Since(began), arrived)
+		t.Errorf("%d events wait after %s, in which %d arrived", n, time.Since(began), arrived.Load())
 	}
-	t.Logf("4,000 events left the spool within %s, beside %d new ones", time.Since(began), arrived)
+	t.Logf("4,000 events left the spool within %s, beside %d new ones", time.Since(began), arrived.Load())
 	stop()
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -81,19 +82,19 @@ func TestRepetitions(t *testing.T) {
 func TestAnswersAreReplayedWithoutTheirRuns(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	later := time.Duration(0)
-	s.store.Now = func() time.Time { return time.Now().Add(later) }
+	var later atomic.Int64
+	s.store.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
 	first := s.once("/chat/", keyedMessage)
 	var answer chatReply
 	_ = json.Unmarshal(first.Body.Bytes(), &answer)
-	later = claimLife - time.Minute
+	later.Store(int64(claimLife - time.Minute))
 	s.agent.err = errors.New("the model was asked again")
 	expectAgain(t, first, s.once("/chat/", keyedMessage))
 	got := texts(events(t, s.once("/chat/stream", keyedMessage).Body))
 	if len(got) != 3 || got[0] != "run" || got[1] != "token "+answer.Reply || !strings.HasPrefix(got[2], "message {") {
 		t.Errorf("the stream has the events %v", got)
 	}
-	later = claimLife + time.Minute
+	later.Store(int64(claimLife + time.Minute))
 	s.agent.err = nil
 	if rec := s.once("/chat/", keyedMessage); rec.Code != 200 || rec.Header().Get("Idempotency-Replayed") != "" {
 		t.Errorf("after two days the answer is %d %v", rec.Code, rec.Header())
