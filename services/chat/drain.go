@@ -27,8 +27,7 @@ func (p *publisher) Drain(ctx context.Context) {
 
 func (p *publisher) drain(ctx context.Context, l *lane) {
 	for ctx.Err() == nil {
-		p.saveSuspects(ctx, l)
-		if p.spool.Len(l.topic) == 0 && len(l.unsaved) == 0 {
+		if p.spool.Len(l.topic) == 0 {
 			select {
 			case <-l.wake:
 			case <-ctx.Done():
@@ -143,7 +142,7 @@ func (p *publisher) publishAll(ctx context.Context, l *lane, ready []record) (ta
 	defer cancel()
 	var mu sync.Mutex
 	err := eachAfterTheFirst(ready, func(r record) error {
-		if err := p.attempt(ctx, l, r); err != nil {
+		if err := p.attempt(ctx, l, r.Event); err != nil {
 			return err
 		}
 		mu.Lock()
@@ -167,9 +166,8 @@ func (p *publisher) inOneCall(ctx context.Context, l *lane, ready []record) bool
 	for _, r := range ready {
 		events = append(events, r.Event)
 	}
-	began := time.Now()
 	err := p.broker.PublishAll(ctx, l.topic, events)
-	p.note(ctx, l, began, err, ready...)
+	p.note(ctx, l, len(ready), err)
 	return err == nil
 }
 

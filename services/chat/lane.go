@@ -19,14 +19,11 @@ type lane struct {
 	// takes any event of the topic.
 	failing atomic.Bool
 	outcome serve.Outcome // of the last attempt to publish
-	recent  recent        // what the broker acknowledged last
-	wake    chan struct{} // signals that the spool is not empty, or that there are suspects
+	wake    chan struct{} // signals that the spool is not empty
 
 	// Only the drain of the topic uses these.
 	passed uint64   // the number of the last record that was tried
 	taken  []uint64 // records that are in the broker and could not be removed yet
-
-	unsaved []record // suspects that the spool could not take yet
 }
 
 func newLane(topic string, s *spool) *lane {

@@ -34,10 +34,8 @@ type publisher struct {
 	logger    *slog.Logger
 
 	lanes     []*lane
-	doubts    doubts
 	published prometheus.Counter
 	spooled   prometheus.Counter
-	copied    prometheus.Counter
 }
 
 var errFailing = errors.New("the broker or the state store has been failing: earlier events wait in the spool")
@@ -121,10 +119,8 @@ func (p *publisher) now(ctx context.Context, l *lane, r *record) error {
 	defer cancel()
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval = 50 * time.Millisecond
-	var err error // of the last attempt: that of Retry may only say that the time is up
-	_, _ = backoff.Retry(ctx, func() (struct{}, error) {
-		err = p.attempt(ctx, l, *r)
-		return struct{}{}, err
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		return struct{}{}, p.attempt(ctx, l, r.Event)
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(p.budget))
 	if err != nil && !l.failing.Swap(true) {
 		p.logger.WarnContext(ctx, "the broker does not take events: they are spooled until it does",
@@ -134,25 +130,20 @@ func (p *publisher) now(ctx context.Context, l *lane, r *record) error {
 }
 
 // attempt publishes one event once.
-func (p *publisher) attempt(ctx context.Context, l *lane, r record) error {
-	began := time.Now()
-	err := p.broker.Publish(ctx, l.topic, r.Event)
-	p.note(ctx, l, began, err, r)
+func (p *publisher) attempt(ctx context.Context, l *lane, event []byte) error {
+	err := p.broker.Publish(ctx, l.topic, event)
+	p.note(ctx, l, 1, err)
 	return err
 }
 
-// note remembers how an attempt to publish events ended. The first success ends a
+// note remembers how an attempt to publish n events ended. The first success ends a
 // failure of the topic.
-func (p *publisher) note(ctx context.Context, l *lane, began time.Time, err error, tried ...record) {
+func (p *publisher) note(ctx context.Context, l *lane, n int, err error) {
 	l.outcome.Set(err)
 	if err != nil {
-		if !errors.Is(ctx.Err(), context.Canceled) { // a stop says nothing about the broker
-			p.suspectAfterFailure(ctx, l, tried)
-		}
 		return
 	}
-	p.remember(ctx, l, began, tried)
-	p.published.Add(float64(len(tried)))
+	p.published.Add(float64(n))
 	if l.failing.Swap(false) {
 		p.logger.InfoContext(ctx, "the broker takes events again",
 			"dependency", contract.PubSub, "topic", l.topic, "spooled", p.spool.Len(l.topic))
@@ -166,13 +157,7 @@ func (p *publisher) Close(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, l := range p.lanes {
 		wg.Go(func() {
-			for done := 1; done > 0; done = p.round(ctx, l) {
-				p.saveSuspects(ctx, l)
-			}
-			p.saveSuspects(ctx, l)
-			if n := len(l.unsaved); n > 0 {
-				p.logger.ErrorContext(ctx, "what the broker may have lost is not published once more",
-					"topic", l.topic, "events", n)
+			for p.round(ctx, l) > 0 {
 			}
 		})
 	}

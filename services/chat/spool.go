@@ -33,14 +33,9 @@ type spool struct {
 // One whose id and time are not agreed yet names the key under which they are:
 //
 //	{"at": 1767355200123, "claim": "%_idempotency-9f86d081…", "event": {…}}
-//
-// One that the broker has acknowledged before is a copy:
-//
-//	{"at": 1767355200123, "copy": true, "event": {…}}
 type record struct {
 	At    int64           `json:"at"` // when it was spooled, in Unix milliseconds
 	Claim string          `json:"claim,omitempty"`
-	Copy  bool            `json:"copy,omitempty"`
 	Event json.RawMessage `json:"event"`
 
 	number uint64 // in the bucket of its topic
@@ -63,7 +58,7 @@ func (s *spool) Add(topic string, r record) error {
 	if err != nil {
 		return fmt.Errorf("encoding a spooled event: %w", err)
 	}
-	if !s.reserve(len(value), s.maxBytes) {
+	if !s.reserve(len(value)) {
 		return errSpoolFull
 	}
 	err = s.db.Batch(func(tx *bbolt.Tx) error { return put(tx, topic, value) })
@@ -89,51 +84,11 @@ func put(tx *bbolt.Tx, topic string, value []byte) error {
 	return bucket.Put(recordKey(number), value)
 }
 
-// AddCopies appends copies to the records of the topic, in one transaction, and returns
-// how many. It leaves half of the spool to events that no broker has acknowledged, and
-// fails with errSpoolFull if it cannot add all.
-func (s *spool) AddCopies(topic string, copies []record) (added int, err error) {
-	values, size, err := s.fitting(copies)
-	if len(values) == 0 {
-		return 0, err
-	}
-	failure := s.db.Update(func(tx *bbolt.Tx) error {
-		for _, value := range values {
-			if err := put(tx, topic, value); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if failure != nil {
-		s.account(topic, 0, -size)
-		return 0, fmt.Errorf("writing to the spool %s: %w", s.db.Path(), failure)
-	}
-	s.account(topic, len(values), 0)
-	return len(values), err
-}
-
-// fitting encodes the first copies, as many as there is room for, and accounts for them.
-func (s *spool) fitting(copies []record) (values [][]byte, size int, err error) {
-	for _, c := range copies {
-		value, err := json.Marshal(c)
-		if err != nil {
-			return values, size, fmt.Errorf("encoding a copy of an event: %w", err)
-		}
-		if !s.reserve(len(value), s.maxBytes/2) {
-			return values, size, errSpoolFull
-		}
-		values = append(values, value)
-		size += len(value)
-	}
-	return values, size, nil
-}
-
-// reserve accounts for n bytes, unless there are then more than limit.
-func (s *spool) reserve(n int, limit int64) bool {
+// reserve accounts for n bytes, unless they are too many.
+func (s *spool) reserve(n int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.bytes+int64(n) > limit {
+	if s.bytes+int64(n) > s.maxBytes {
 		return false
 	}
 	s.bytes += int64(n)

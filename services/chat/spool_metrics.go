@@ -16,10 +16,6 @@ func (p *publisher) measure(metrics prometheus.Registerer) {
 		Name: "daca_events_spooled_total",
 		Help: "Events that were put on disk because they could not be published in time.",
 	})
-	p.copied = m.NewCounter(prometheus.CounterOpts{
-		Name: "daca_events_copied_total",
-		Help: "Events that the broker acknowledged shortly before it failed, put on disk to be published once more.",
-	})
 	for _, l := range p.lanes {
 		topic := prometheus.Labels{"topic": l.topic}
 		m.NewGaugeFunc(prometheus.GaugeOpts{
