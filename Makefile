@@ -6,7 +6,7 @@ TESTFLAGS ?=
 RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit test conformance bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
+.PHONY: help run page page-dev unit test test-page conformance bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
         cluster cluster-down e2e tools push sbom version bin/cluster tilt tilt-up tilt-ci
 
 help: ## List the targets
@@ -20,14 +20,15 @@ run: ## Start the suite on this machine; Ctrl-C stops it. COMPONENTS=dir takes o
 
 # More packages and tests at a time than there are cores, because many wait; and no
 # debug information, which takes the linker half its time.
-unit: ## Run the unit tests, in seconds
+unit: page ## Run the unit tests, in seconds
 	$(GO) test -short -p 4 -parallel 16 -tags $(BUILDTAGS) -ldflags='-s -w' $(TESTFLAGS) $$($(GO) list ./... | grep -v '/services/flow$$')
 
-test: prepare ## Run all tests but those on a cluster: units, charts, flows through real Dapr
+test: prepare page ## Run all tests but those on a cluster: units, charts, flows through real Dapr
 	$(if $(RACE),,@echo "No C compiler: testing without the race detector.")
 	$(GO) test $(RACE) -timeout 30m $(TESTFLAGS) ./...
 	@# The faults of daprd that the services walk around. The flags are those of its build.
 	CGO_ENABLED=0 $(GO) -C services/internal/stack/daprd test -tags stablecomponents -trimpath $(TESTFLAGS) ./...
+	$(GO) -C $(PAGE)/bundle test $(RACE) $(TESTFLAGS) ./...
 	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
 
 conformance: prepare ## Test all stores and brokers; CONFORMANCEFLAGS='-pairs=sqlite -tests=Hot' selects some
@@ -42,6 +43,19 @@ bench-compare: prepare ## Measure a commit and this checkout in turn: make bench
 	@$(GO) build -o $(BIN)/bench ./services/flow/bench
 	@$(BIN)/bench -base $(BASE) $(BENCHFLAGS)
 
+# What the chat service embeds. go:embed needs no Node: a Go program fetches the npm
+# packages and bundles. PAGE_MADE= builds a service without its page.
+PAGE      := services/chat/page
+PAGE_MADE := $(PAGE)/dist/index.html
+page: $(PAGE_MADE) ## Make the page of the chat service, unless nothing has changed
+
+$(PAGE)/dist/index.html: $(shell find $(PAGE)/src $(PAGE)/bundle -type f ! -name '*_test.go') $(PAGE)/package-lock.json
+	@$(GO) -C $(PAGE)/bundle build -v -o $(BIN)/bundle . && $(BIN)/bundle -dir $(PAGE)
+
+page-dev: ## Serve the page as it is in the sources, in front of make run, at localhost:3000
+	@$(GO) -C $(PAGE)/bundle build -o $(BIN)/bundle . && exec $(BIN)/bundle -dir $(PAGE) -serve localhost:3000 \
+	  -to http://localhost:$(or $(CHAT_PORT),8000)
+
 # make run, the flows, Tilt and the images all compile the services by this
 # target. SERVICES, OUT, VERSION, BUILDFLAGS, GOOS and GOARCH may be set. The tags
 # leave out a format of Gin and pages of gRPC that nobody uses; the alignment takes
@@ -51,7 +65,7 @@ OUT        ?= $(BIN)
 VERSION    ?=
 BUILDFLAGS ?= -trimpath
 BUILDTAGS  := nomsgpack,grpcnotrace
-build: ## Compile the services into bin/, or into OUT
+build: $(if $(filter chat,$(SERVICES)),$(PAGE_MADE)) ## Compile the services into bin/, or into OUT
 	CGO_ENABLED=$(if $(filter -race,$(BUILDFLAGS)),1,0) $(GO) build $(BUILDFLAGS) -tags $(BUILDTAGS) -o $(OUT)/ \
 	  -ldflags "-s -w -funcalign=16 $(if $(VERSION),-X daca/services/internal/serve.version=$(VERSION))" \
 	  $(addprefix ./services/,$(SERVICES))

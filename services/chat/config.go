@@ -46,6 +46,8 @@ type config struct {
 	PublishBudget time.Duration `env:"PUBLISH_BUDGET" envDefault:"2s"`         // for publishing before spooling
 	SpoolPath     string        `env:"SPOOL_PATH" envDefault:"chat-spool.db"`  // file of events that wait to be published
 	SpoolMaxBytes int64         `env:"SPOOL_MAX_BYTES" envDefault:"268435456"` // of these events, without the file's own parts
+
+	KubernetesHost string `env:"KUBERNETES_SERVICE_HOST"` // set by Kubernetes in each of its containers
 }
 
 // Gemini's endpoint for OpenAI's protocol, see

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"daca/services/chat/agent"
+	"daca/services/chat/page"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
 )
@@ -79,7 +80,11 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	defer answers.sessions.Close()
 	streamed := newStreams(cfg, answers, dapr, metrics)
 	defer closeInTime(ctx, cfg.Config, streamed.runs.Close)()
-	api := newAPI(cfg, answers, streamed, slices.Concat([]serve.Check{
+	made, err := page.New()
+	if err != nil {
+		return err
+	}
+	api := newAPI(cfg, answers, streamed, made, slices.Concat([]serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: answers.sessions.Probe},

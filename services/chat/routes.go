@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"daca/services/chat/page"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
@@ -14,7 +15,8 @@ import (
 // newAPI returns the whole HTTP surface of the service. Probes and documentation
 // come with fastapi.New.
 func newAPI(
-	cfg config, c *chat, s *streams, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
+	cfg config, c *chat, s *streams, made *page.Page,
+	checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
 ) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
 		Name:        contract.ChatApp,
@@ -25,7 +27,9 @@ func newAPI(
 		Metrics:     metrics,
 		Checks:      checks,
 	})
-	api.Welcome("chat")
+	b := newBrowser(cfg, made)
+	b.register(api)
+	api.Welcome("chat", b.welcome)
 	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat",
 		"Send a message to the agent", 400, 409, 413, 415, 422, 502, 503, 504), s.answerOnce)
 	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
@@ -34,9 +38,11 @@ func newAPI(
 
 	s.register(api)
 
-	u := &users{events: c.events, logger: logger}
+	u := &users{counts: c, events: c.events, logger: logger}
 	fastapi.Register(api, api.Operation("get-user", "GET", "/users/{user_id}", "users",
 		"Look a user up", 422), u.get)
+	fastapi.Register(api, api.Operation("count-user", "GET", "/users/{user_id}/count", "users",
+		"Ask how many messages of the user are counted", 422, 503), u.count)
 	register := api.Operation("register-user", "POST", "/users/{user_id}/register", "users",
 		"Make a user known before the first message", 422, 503)
 	register.DefaultStatus = http.StatusAccepted

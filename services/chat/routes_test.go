@@ -19,6 +19,7 @@ import (
 
 	"daca/services/chat/agent"
 	"daca/services/chat/mcpclient"
+	"daca/services/chat/page"
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
@@ -195,7 +196,11 @@ func (s *service) start(t *testing.T, environ ...string) {
 	s.app = c
 	s.streams = newStreams(cfg, c, s.store, metrics)
 	t.Cleanup(func() { s.streams.runs.Close(context.Background()) })
-	s.Handler = newAPI(cfg, c, s.streams, []serve.Check{
+	made, err := page.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Handler = newAPI(cfg, c, s.streams, made, []serve.Check{
 		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: c.sessions.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Probe: c.countOutcome.Probe},

@@ -11,8 +11,14 @@ import (
 
 // users handles the routes of users: it looks them up and registers them.
 type users struct {
+	counts knownCounts
 	events *publisher
 	logger *slog.Logger
+}
+
+// knownCounts tells a count that is known from one that is not, see chat.count.
+type knownCounts interface {
+	count(ctx context.Context, user contract.UserID) (n int64, known bool)
 }
 
 type userInput struct {
@@ -34,6 +40,29 @@ func (u *users) get(_ context.Context, in *userInput) (*userOutput, error) {
 	if in.Role == "" {
 		out.Body.Role = "guest"
 	}
+	return out, nil
+}
+
+type countOutput struct {
+	Body struct {
+		UserID       contract.UserID `json:"user_id"`
+		MessageCount int64           `json:"message_count" doc:"0 for a user of whom nothing has been counted."`
+	}
+}
+
+// count asks the analytics service, through Dapr. A count that is not known is an error,
+// and never 0.
+func (u *users) count(ctx context.Context, in *struct {
+	UserID contract.UserID `path:"user_id"`
+}) (*countOutput, error) {
+	n, known := u.counts.count(ctx, in.UserID)
+	if !known {
+		return nil, fastapi.NewError(http.StatusServiceUnavailable,
+			"The count is not known: "+contract.AnalyticsApp+" is unavailable. Try again later.")
+	}
+	out := &countOutput{}
+	out.Body.UserID = in.UserID
+	out.Body.MessageCount = n
 	return out, nil
 }
 

@@ -24,7 +24,8 @@ type launcher struct {
 	components string                                                           // directory of the Dapr resources
 	bin        string                                                           // directory of the services' programs
 	daprd      func(ctx context.Context, progress func(string)) (string, error) // finds or builds daprd
-	build      func(ctx context.Context) error                                  // builds the services into bin
+	page       func(ctx context.Context, progress func(string)) error           // makes the page that chat embeds
+	build      func(ctx context.Context, variables ...string) error             // builds the services into bin
 	discovery  time.Duration                                                    // how long sidecars get to find each other
 	installed  bool                                                             // there is a redis-server
 	trimScript string                                                           // path of what trims the streams

@@ -113,7 +113,7 @@ func TestLaunchRefuses(t *testing.T) {
 	t.Run("a port that is taken after it was found free", func(t *testing.T) {
 		t.Parallel()
 		tr := setup(t)
-		tr.build = func(context.Context) error {
+		tr.build = func(context.Context, ...string) error {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", tr.cfg.AnalyticsPort))
 			if err != nil {
 				return err

@@ -64,7 +64,12 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		daprd: func(ctx context.Context, progress func(string)) (string, error) {
 			return stack.Daprd(ctx, root, progress)
 		},
-		build:      func(ctx context.Context) error { return repository.BuildServices(ctx, root, bin) },
+		page: func(ctx context.Context, progress func(string)) error {
+			return repository.BuildPage(ctx, root, progress)
+		},
+		build: func(ctx context.Context, variables ...string) error {
+			return repository.BuildServices(ctx, root, bin, variables...)
+		},
 		discovery:  10 * time.Second,
 		installed:  notFound == nil,
 		trimScript: filepath.Join(root, "charts", "daca", "files", "trim.lua"),

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/gofrs/flock"
+
+	"daca/services/local/repository"
 )
 
 // lock takes the launcher's directory. It fails if another launcher uses it.
@@ -33,9 +36,17 @@ func (l *launcher) programs(ctx context.Context) (daprd string, err error) {
 	if err != nil {
 		return "", err
 	}
+	var variables []string
+	if err := l.term.Step(ctx, "Page is made", l.page); err != nil {
+		if ctx.Err() != nil {
+			return "", err
+		}
+		l.term.Print("  --  Going on without a newer page:\n      " + strings.ReplaceAll(err.Error(), "\n", "\n      "))
+		variables = []string{repository.WithoutPage}
+	}
 	err = l.term.Step(ctx, "Services are built", func(ctx context.Context, progress func(string)) error {
 		progress("building the services")
-		return l.build(ctx)
+		return l.build(ctx, variables...)
 	})
 	return daprd, err
 }

@@ -72,7 +72,8 @@ func setup(t *testing.T, environ ...string) *trial {
 			daprd: func(context.Context, func(string)) (string, error) {
 				return filepath.Join(bin, "daprd"), nil
 			},
-			build:      func(context.Context) error { return nil },
+			page:       func(context.Context, func(string)) error { return nil },
+			build:      func(context.Context, ...string) error { return nil },
 			discovery:  deadline,
 			trimScript: filepath.Join("..", "..", "charts", "daca", "files", "trim.lua"),
 			trimEvery:  50 * time.Millisecond,

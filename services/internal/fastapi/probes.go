@@ -27,11 +27,13 @@ type versionBody struct {
 	Go      string `json:"go"`
 }
 
-// Welcome adds / under the tag. Its answer leads to the documentation.
-func (a *API) Welcome(tag string) {
+// Welcome adds / under the tag. Its answer leads to the documentation, unless one of the
+// middlewares answers.
+func (a *API) Welcome(tag string, middlewares ...func(huma.Context, func(huma.Context))) {
 	welcome := welcomeBody{"Welcome to the " + a.opts.Title + "! Access /docs for the API documentation."}
-	registerSimple(a, a.Operation("welcome", http.MethodGet, "/", tag, "Say hello"),
-		func(context.Context) (int, welcomeBody) { return http.StatusOK, welcome })
+	op := a.Operation("welcome", http.MethodGet, "/", tag, "Say hello")
+	op.Middlewares = middlewares
+	registerSimple(a, op, func(context.Context) (int, welcomeBody) { return http.StatusOK, welcome })
 }
 
 // registerProbes adds /healthz, /readyz, /version and /metrics.

@@ -1,0 +1,23 @@
+import { announcement } from "../state/announce";
+import { sidebarOpen } from "../state/layout";
+import { Chat } from "./Chat";
+import { Header } from "./Header";
+import { ShortcutsDialog } from "./ShortcutsDialog";
+import { Sidebar } from "./Sidebar";
+
+/** The page: header, conversations, chat. A further column is one more element of .columns. */
+export function App() {
+  return (
+    <>
+      <a class="skip" href="#message">Skip to the message</a>
+      <Header />
+      <div class="columns">
+        <Sidebar />
+        {sidebarOpen.value && <button class="veil" aria-label="Close the conversations" onClick={() => (sidebarOpen.value = false)} />}
+        <Chat />
+      </div>
+      <ShortcutsDialog />
+      <div class="unseen" role="status">{announcement.value}</div>
+    </>
+  );
+}

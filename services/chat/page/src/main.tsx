@@ -1,0 +1,12 @@
+import { render } from "preact";
+import { App } from "./components/App";
+import { listenToKeys } from "./components/keyboard";
+import { loadConfig } from "./state/config";
+import { watchHealth } from "./state/health";
+import "./state/theme";
+
+const root = document.getElementById("app");
+if (root) render(<App />, root);
+listenToKeys();
+void loadConfig();
+watchHealth();
