@@ -46,7 +46,8 @@ function Answered({ turn, conversation, isLast }: Props) {
   const state = turn.state.value;
   const running = turn.isRunning;
   const parts = turn.parts.value;
-  const nothingYet = running && parts.at(-1)?.kind !== "text";
+  const tail = parts.at(-1);
+  const nothingYet = running && (!tail || (tail.kind === "tool" && tail.call.result !== undefined));
   return (
     <article class="answered" aria-label="The agent" aria-busy={running}>
       {turn.shortened && <p class="note">This turn was too long to be kept whole.</p>}
@@ -57,7 +58,7 @@ function Answered({ turn, conversation, isLast }: Props) {
           <ToolCallView key={n} call={part.call} stopped={!running} />
         ),
       )}
-      {nothingYet && <Thinking stopping={state === "stopping"} />}
+      {(nothingYet || state === "stopping") && <Thinking stopping={state === "stopping"} />}
       {running && turn.connection.value === "lost" && (
         <p class="note waiting">The connection is lost. The answer goes on, and the page picks it up by itself.</p>
       )}

@@ -39,7 +39,7 @@ export class Conversation {
     try {
       const record = loadRecord(this.user, this.session.value);
       const [stored, run] = await Promise.all([this.stored(), record ? lookUp(record.run) : null]);
-      const ended = run === null || run.state === "answered" || run.state === "stopped";
+      const ended = run === null || run.status === "answered" || run.status === "stopped";
       if (ended) saveRecord(this.user, this.session.value, null);
       const active = ended ? null : record;
       // A turn may be stored a moment before its run ends.
@@ -214,9 +214,9 @@ export class Conversation {
 }
 
 /** What the server says of a run; null if it does not know it. */
-async function lookUp(run: string): Promise<{ state: string; started: string } | null> {
+async function lookUp(run: string): Promise<{ status: string; started: string } | null> {
   try {
-    return await requestJSON<{ state: string; started: string }>(`runs/${encodeURIComponent(run)}`);
+    return await requestJSON<{ status: string; started: string }>(`runs/${encodeURIComponent(run)}`);
   } catch (error) {
     if (isNotFound(error)) return null;
     throw error;
