@@ -5,7 +5,7 @@ export function HealthPill() {
   const { state, checks } = health.value;
   return (
     <>
-      <button class={`pill health ${state}`} popovertarget="health" onClick={() => void refreshHealth()}>
+      <button class={`pill health ${state}`} popovertarget="health" aria-label={`State of the services: ${summary(health.value)}`} onClick={() => void refreshHealth()}>
         <span class="dot" aria-hidden="true" />
         <span class="words">{summary(health.value)}</span>
       </button>

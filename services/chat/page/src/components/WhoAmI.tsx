@@ -30,7 +30,10 @@ export function WhoAmI() {
             </label>
           ))}
         </fieldset>
-        <p class="small"><a href="page/licenses.txt">Licenses of what this page is made of</a></p>
+        <p class="small row">
+          <a href="docs">API documentation</a>
+          <a href="page/licenses.txt">Licenses of what this page is made of</a>
+        </p>
       </div>
     </>
   );

@@ -13,6 +13,7 @@ export function followEnd(scroller: HTMLElement, onAway: (away: boolean) => void
   const distance = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
   const toEnd = () => {
     following = true;
+    if (!scroller.querySelector(".turns")) return; // an empty chat is read from its top
     scroller.scrollTop = scroller.scrollHeight;
     onAway(false);
   };

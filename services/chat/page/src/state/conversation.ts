@@ -159,7 +159,10 @@ export class Conversation {
     try {
       await start({
         signal: this.following.signal,
-        connection: (state) => (turn.connection.value = state),
+        connection: (state) => {
+          if (state !== turn.connection.value) void refreshHealth();
+          turn.connection.value = state;
+        },
         event: (event) => this.take(turn, event, message),
       });
     } catch (error) {
