@@ -31,6 +31,13 @@ test: prepare page ## Run all tests but those on a cluster: units, charts, flows
 	$(GO) -C $(PAGE)/bundle test $(RACE) $(TESTFLAGS) ./...
 	$(GO) -C k8s test -count=1 -timeout 10m $(TESTFLAGS) ./...
 
+# Node and Chromium are needed for this alone. PAGETESTS=resume selects a file, and
+# SHOTS=dir keeps pictures of what the tests see.
+test-page: ## Check the types of the page, and test it in Chromium
+	@$(MAKE) --no-print-directory build SERVICES=chat
+	cd $(PAGE) && npm ci --silent && npm run --silent check
+	cd $(PAGE)/test && npm ci --silent && npm test --silent -- $(PAGETESTS)
+
 conformance: prepare ## Test all stores and brokers; CONFORMANCEFLAGS='-pairs=sqlite -tests=Hot' selects some
 	@$(GO) run ./services/flow/conformance $(CONFORMANCEFLAGS)
 
@@ -84,10 +91,12 @@ check: ## Run all that has to pass before a change lands (.ci/run)
 lint: $(BIN)/golangci-lint ## Check the code with golangci-lint
 	$(BIN)/golangci-lint run ./...
 	cd k8s && $(BIN)/golangci-lint run --config ../.golangci.yaml --build-tags e2e ./...
+	cd $(PAGE)/bundle && $(BIN)/golangci-lint run --config $(CURDIR)/.golangci.yaml ./...
 
 fmt: $(BIN)/golangci-lint ## Format the code
 	$(BIN)/golangci-lint fmt ./...
 	cd k8s && $(BIN)/golangci-lint fmt --config ../.golangci.yaml ./...
+	cd $(PAGE)/bundle && $(BIN)/golangci-lint fmt --config $(CURDIR)/.golangci.yaml ./...
 
 tidy: ## Tidy the go.mod of every module
 	@for module in $$(git ls-files 'go.mod' '*/go.mod'); do \

@@ -17,12 +17,12 @@ func (l *launcher) banner(kind redisKind, took time.Duration) string {
 ----------------------------------------------------------------------
 The suite is up, after %.1f seconds.
 
-  Chat        %[2]s/docs
+  Chat        %[2]s in a browser, %[2]s/docs
   Analytics   %[3]s/docs
   Health      %[2]s/readyz  %[3]s/readyz
   Model       %[4]s
 %[5]s
-Try it in another terminal:
+Open %[2]s, or try it in another terminal:
 
   curl -s %[2]s/chat/ -H 'Content-Type: application/json' \
     -d '{"user_id": "alice", "text": "Hello! What time is it?"}'
