@@ -6,13 +6,13 @@ import { randomUUID } from "node:crypto";
 
 /** How a message is answered: the first pattern that fits its text decides. */
 const answers = [
+  [/^fail (\d+)(?: (.*))?/, async (run, [, status, detail]) => run.fail(Number(status), detail ?? "")],
   [/time/i, async (run) => {
     run.emit("tool_call", { id: "c1", name: "get_current_time", arguments: "{}" });
     await run.pause("tool", 5);
     run.emit("tool_result", { id: "c1", name: "get_current_time", result: "2026-01-02 15:04:05 UTC", duration_ms: 1.84 });
     await run.say("It is **15:04:05 UTC**. In Go:\n\n```go\nnow := time.Now().UTC()\nfmt.Println(now.Format(\"15:04:05 MST\"))\n```\n");
   }],
-  [/^fail (\d+)(?: (.*))?/, async (run, [, status, detail]) => run.fail(Number(status), detail ?? "")],
   [/^words (\d+)/, async (run, [, n]) => {
     for (let i = 0; i < Number(n); i++) {
       run.emit("token", { text: `word${i}${i % 40 === 39 ? ".\n\n" : " "}` });
