@@ -34,7 +34,8 @@ test: prepare page ## Run all tests but those on a cluster: units, charts, flows
 # Node and Chromium are needed for this alone. PAGETESTS=resume selects a file, and
 # SHOTS=dir keeps pictures of what the tests see.
 test-page: ## Check the types of the page, and test it in Chromium
-	@$(MAKE) --no-print-directory build SERVICES=chat
+	@$(MAKE) --no-print-directory build prepare
+	@$(GO) build -o $(BIN)/local ./services/local
 	cd $(PAGE) && npm ci --silent && npm run --silent check
 	cd $(PAGE)/test && npm ci --silent && npm test --silent -- $(PAGETESTS)
 

@@ -11,7 +11,7 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Mock } from "./mock.js";
 
-const root = new URL("../../../../", import.meta.url).pathname;
+export const root = new URL("../../../../", import.meta.url).pathname;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.SHOTS; // a directory for pictures of what the tests see
 
@@ -58,12 +58,13 @@ async function startChat() {
 
 /**
  * Defines a test of the page. It gets { mock, page, context, open, axe, shot, … }, and fails
- * if the console has errors or a request goes to another origin.
+ * if the console has errors or a request goes to another origin. With options.site, another
+ * site is tested than a mock.
  */
 export function pageTest(name, options, body) {
   if (typeof options === "function") [options, body] = [{}, options];
   test(name, { timeout: 4 * patience }, async () => {
-    const mock = await new Mock().start(options.chat ?? chat.url);
+    const mock = options.site ? await options.site() : await new Mock().start(chat.url);
     const context = await browser.newContext({
       viewport: { width: 1280, height: 800 }, reducedMotion: "reduce", timezoneId: "UTC", locale: "en-GB", ...options.context,
     });
@@ -83,7 +84,7 @@ export function pageTest(name, options, body) {
       assert.deepEqual(wrong, [], "what must not happen");
     } finally {
       await context.close();
-      await mock.stop();
+      if (!options.site) await mock.stop();
     }
   });
 }

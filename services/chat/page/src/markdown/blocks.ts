@@ -44,16 +44,18 @@ export class Markdown {
     const links = tokens.links;
     for (const token of tokens.slice(0, Math.max(open, 0))) {
       this.settledLength += token.raw.length;
-      if (token.type !== "space") this.settled.push(blockOf(token, links));
+      if (isShown(token)) this.settled.push(blockOf(token, links));
     }
     const before = this.tail[0];
     this.tail = tokens.slice(Math.max(open, 0)).flatMap((token) => {
-      if (token.type === "space") return [];
+      if (!isShown(token)) return [];
       return before?.raw === token.raw ? [before] : [blockOf(token, links)];
     });
     return [...this.settled, ...this.tail];
   }
 }
+
+const isShown = ({ type }: Token): boolean => type !== "space" && type !== "def";
 
 function blockOf(token: Token, links: object): Block {
   if (token.type === "code") {

@@ -38,7 +38,8 @@ export class Conversation {
     this.failure.value = null;
     try {
       const record = loadRecord(this.user, this.session.value);
-      const [stored, run] = await Promise.all([this.stored(), record ? lookUp(record.run) : null]);
+      const run = record && (await lookUp(record.run));
+      const stored = record?.first && run?.status === "running" ? [] : await this.stored();
       const ended = run === null || run.status === "answered" || run.status === "stopped";
       if (ended) saveRecord(this.user, this.session.value, null);
       const active = ended ? null : record;
@@ -191,7 +192,10 @@ export class Conversation {
       begin(event.session_id, turn.text);
       this.named(this);
     }
-    saveRecord(this.user, this.session.value, { run: turn.run, text: turn.text, replaces: message?.replaces });
+    if (message) {
+      const first = this.turns.value[0] === turn && !message.replaces;
+      saveRecord(this.user, this.session.value, { run: turn.run, text: turn.text, replaces: message.replaces, first });
+    }
     if (turn.state.value === "stopping") void this.stopRun(turn);
   }
 

@@ -7,6 +7,8 @@ export interface RunRecord {
   text: string;
   /** The turn that the answer replaces, or nothing. */
   replaces?: string | undefined;
+  /** Whether it answers the first message of the conversation, which the server does not have yet. */
+  first: boolean;
 }
 
 const prefix = "run/";

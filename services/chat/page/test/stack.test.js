@@ -1,0 +1,132 @@
+// The page with everything behind it that `make run` starts: real sidecars, and the offline
+// model, which takes its time here.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after } from "node:test";
+import { eventually, helpersFor, pageTest, root } from "./setup.js";
+
+const names = ["CHAT_PORT", "ANALYTICS_PORT", "MODEL_PORT", "CHAT_DAPR_HTTP_PORT", "ANALYTICS_DAPR_HTTP_PORT"];
+
+let stack;
+
+after(() => stack?.then(({ stop }) => stop()));
+
+/** Starts the suite for the first test that needs it. */
+function site() {
+  stack ??= start();
+  return stack;
+}
+
+async function start() {
+  if (process.env.DACA_URL) return { url: process.env.DACA_URL, stop: () => undefined };
+  const dir = mkdtempSync(join(tmpdir(), "daca-page-stack-"));
+  const ports = Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await freePort())])));
+  const child = spawn(join(root, "bin", "local"), [], {
+    cwd: root,
+    env: { ...process.env, ...ports, DACA_DIR: dir, DACA_STORE: "embedded", MODEL_BEHAVIOUR: "delay=150ms", OPENAI_API_KEY: "", GEMINI_API_KEY: "" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.on("exit", resolve));
+  const lines = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (!line.startsWith("The suite is up")) continue;
+    child.stdout.resume();
+    const stop = async () => {
+      child.kill("SIGINT");
+      await ended;
+      rmSync(dir, { recursive: true });
+    };
+    return { url: `http://127.0.0.1:${ports.CHAT_PORT}/`, stop };
+  }
+  throw new Error(`the suite does not start:\n${lines.join("\n")}`);
+}
+
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const user = (name) => `${name}-${Math.random().toString(36).slice(2, 8)}`;
+
+pageTest("real: a first message by a suggestion, a tool, the count", { site, user: user("ada") }, async ({ page, answers, look, sees }) => {
+  await sees("The offline model answers.");
+  await page.getByRole("button", { name: /What time is it/ }).click();
+  await answers.getByText("get_current_time").waitFor();
+  await page.getByRole("button", { name: "Copy the answer" }).waitFor();
+  await page.getByRole("button", { name: /1 message counted/ }).waitFor();
+  await answers.locator("summary").click();
+  await answers.getByText(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/).waitFor();
+  await page.getByRole("link", { name: /What time is it\? 1 turn/ }).waitFor();
+  await look("real");
+});
+
+pageTest("real: earlier messages are remembered, and shown after a reload", { site, user: user("bea") }, async ({ page, send, answers }) => {
+  await send("My name is Ada");
+  await page.getByRole("button", { name: "Copy the answer" }).waitFor();
+  await send("What is my name?");
+  await answers.nth(1).getByText(/Ada/).waitFor();
+  await eventually(() => page.getByRole("button", { name: "Copy the answer" }).count(), 2);
+  const before = await answers.allInnerTexts();
+  await page.reload();
+  await eventually(() => answers.count(), 2);
+  const after = await answers.allInnerTexts();
+  assert.deepEqual(after.map((t) => t.split("\n")[0]), before.map((t) => t.split("\n")[0]));
+  await page.getByRole("button", { name: /2 messages counted/ }).waitFor();
+});
+
+// The model repeats the beginning of it, which takes some seconds.
+const long = "Say: " + Array.from({ length: 60 }, (_, n) => `w${n}`).join(" ");
+const whole = /w40 /;
+
+pageTest("real: a reload in the middle of an answer", { site, user: user("cy") }, async ({ page, send, answers }) => {
+  await send(long);
+  await answers.getByText(/w3 /).waitFor();
+  await page.getByRole("button", { name: "Stop" }).waitFor();
+  await page.reload();
+  await answers.getByText(whole).waitFor();
+  await page.getByRole("button", { name: "Copy the answer" }).waitFor();
+  assert.equal(await answers.count(), 1);
+  assert.equal((await answers.innerText()).match(/w20 /g).length, 1);
+  await page.getByRole("button", { name: /1 message counted/ }).waitFor();
+});
+
+pageTest("real: stop, and a second tab that sees it", { site, user: user("dan") }, async ({ page, send, answers, tab, sees }) => {
+  await send(long);
+  await answers.getByText(/w3 /).waitFor();
+  const other = await tab(new URL(page.url()).hash);
+  const there = helpersFor(other);
+  await there.answers.getByText(/w3 /).waitFor();
+  await page.keyboard.press("Escape");
+  await sees("You stopped this answer.");
+  await there.sees("You stopped this answer.");
+  await page.getByRole("button", { name: /1 message counted/ }).waitFor();
+  await page.reload();
+  await sees("You stopped this answer.");
+  assert.equal(await answers.count(), 1);
+});
+
+pageTest("real: a conversation is renamed and deleted", { site, user: user("eve") }, async ({ page, send }) => {
+  await send("Hello");
+  await page.getByRole("link", { name: /Hello 1 turn/ }).waitFor();
+  await page.getByRole("button", { name: /Rename/ }).click();
+  await page.getByRole("textbox", { name: "Title of the conversation" }).fill("Greetings");
+  await page.keyboard.press("Enter");
+  await page.getByRole("link", { name: /Greetings/ }).waitFor();
+  await page.reload();
+  await page.getByRole("link", { name: /Greetings/ }).waitFor();
+  await page.getByRole("button", { name: /Delete/ }).click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await eventually(() => page.getByRole("link", { name: /Greetings/ }).count(), 0);
+  await page.reload();
+  await page.getByText("Your conversations will be listed here.").waitFor();
+});
