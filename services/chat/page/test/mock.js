@@ -19,6 +19,12 @@ const answers = [
       if (i % 20 === 19) await run.pause("words", 4);
     }
   }],
+  [/^paragraph (\d+)/, async (run, [, n]) => {
+    for (let i = 0; i < Number(n); i++) {
+      run.emit("token", { text: `word${i} ` });
+      if (i % 20 === 19) await run.pause("words", 4);
+    }
+  }],
   [/^hold/, async (run) => {
     await run.say("The answer begins, ");
     await run.pause("hold");
@@ -197,6 +203,9 @@ export class Mock {
     switch (route) {
       case "GET 2 page":
         return parts[1] === "config" ? json(res, 200, this.config) : this.#proxy(req, res);
+      case "GET 1 blank":
+        res.writeHead(200, { "Content-Type": "text/html" });
+        return res.end("<!doctype html><title>Blank</title><p>Blank");
       case "GET 1 readyz":
         return json(res, this.readiness.status === "unavailable" ? 503 : 200, this.readiness);
       case "POST 2 chat":

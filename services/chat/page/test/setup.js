@@ -80,7 +80,15 @@ export function pageTest(name, options, body) {
       };
       if (options.user !== null) await context.addInitScript(signIn, options.user ?? "alice");
       const page = await tab(options.path);
-      await body({ mock, page, context, tab, ...helpersFor(page) });
+      const visit = async (path, see) => {
+        const fresh = await browser.newContext(); // without a cache
+        const there = await fresh.newPage();
+        await there.goto(mock.url + path);
+        const seen = await see(there);
+        await fresh.close();
+        return seen;
+      };
+      await body({ mock, page, context, tab, visit, ...helpersFor(page) });
       assert.deepEqual(wrong, [], "what must not happen");
     } finally {
       await context.close();

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Conversation } from "../state/conversation";
+import { sidebarOpen } from "../state/layout";
 import { conversation } from "../state/shown";
 import { Composer } from "./Composer";
 import { EmptyChat } from "./EmptyChat";
@@ -26,7 +27,7 @@ export function Chat() {
   useEffect(() => follower.current?.toEnd(), [one, one.turns.value.at(-1)]);
 
   return (
-    <main class="chat">
+    <main class="chat" inert={sidebarOpen.value}>
       <div class="scroller" ref={scroller} tabIndex={-1}>
         <div class="reading"><Content conversation={one} key={one} /></div>
       </div>

@@ -6,7 +6,7 @@ import { ModelNote } from "./ModelNote";
 const suggestions: [text: string, why: string][] = [
   ["What time is it?", "The agent calls a tool, and shows what it answered"],
   ["How many messages have I sent?", "Each message is counted, exactly once"],
-  ["My name is Ada. What is my name?", "Earlier messages are remembered"],
+  ["My name is Ada.", "Then ask “What is my name?”: the conversation is remembered"],
 ];
 
 /** What an empty chat offers. */

@@ -6,7 +6,7 @@ import { WhoAmI } from "./WhoAmI";
 
 export function Header() {
   return (
-    <header class="header">
+    <header class="header" inert={sidebarOpen.value}>
       <button
         class="quiet square narrow-only"
         aria-label="Conversations"

@@ -46,6 +46,7 @@ function Result({ text }: { text: string }) {
 function state({ result, took }: ToolCall, stopped: boolean): string {
   if (result === undefined) return stopped ? "not answered" : "working…";
   if (took === undefined) return "answered";
+  if (took < 0.1) return "less than 0.1 ms";
   return took < 1000 ? `${took < 10 ? took.toFixed(1) : Math.round(took)} ms` : `${(took / 1000).toFixed(1)} s`;
 }
 

@@ -1,5 +1,5 @@
 // The keys that work everywhere, and the moving of the focus. ShortcutsDialog lists them.
-import { sidebarOpen } from "../state/layout";
+import { narrow, sidebarOpen } from "../state/layout";
 import { show, shown } from "../state/route";
 import { sessions } from "../state/sessions";
 import { conversation, startNew } from "../state/shown";
@@ -51,7 +51,7 @@ function escape(event: KeyboardEvent): void {
 }
 
 function search(): void {
-  sidebarOpen.value = matchMedia("(max-width: 819px)").matches;
+  sidebarOpen.value = narrow.matches;
   requestAnimationFrame(() => document.getElementById("search")?.focus());
 }
 

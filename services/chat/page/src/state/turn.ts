@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { ApiError } from "../api/http";
 import type { Answer, Connection, RunEvent } from "../api/runs";
 import type { StoredTurn } from "../api/sessions";
+import { soon } from "./pace";
 
 export interface ToolCall {
   id: string;
@@ -99,13 +100,10 @@ export class Turn {
     this.parts.value = [];
   }
 
-  /** Adds text once a frame, however many tokens there are. */
   private flushSoon(): void {
     if (this.flushing) return;
     this.flushing = true;
-    const flush = () => this.flush();
-    if (document.visibilityState === "visible") requestAnimationFrame(flush);
-    else setTimeout(flush, 250);
+    soon(() => this.flush());
   }
 
   private flush(): void {
