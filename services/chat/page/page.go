@@ -18,7 +18,7 @@ import (
 // embedded has the page in dist, and what a program that was built without it shows.
 //
 //go:embed all:dist fallback.html
-var embedded embed.FS //nolint:gochecknoglobals // go:embed needs a variable
+var embedded embed.FS
 
 const (
 	indexName    = "index.html"

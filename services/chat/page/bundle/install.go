@@ -27,7 +27,7 @@ func install(
 ) (modules string, err error) {
 	key := sha256.New()
 	for _, p := range packages {
-		fmt.Fprintln(key, p.Path, p.Version, p.Integrity)
+		_, _ = fmt.Fprintln(key, p.Path, p.Version, p.Integrity) // a hash takes everything
 	}
 	root := filepath.Join(cache, "npm-"+hex.EncodeToString(key.Sum(nil)[:6]))
 	modules = filepath.Join(root, "node_modules")

@@ -48,7 +48,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("looking for a place for packages: %w", err)
 	}
-	say := func(line string) { fmt.Fprintln(stdout, line) }
+	say := func(line string) { _, _ = fmt.Fprintln(stdout, line) }
 	modules, err := install(ctx, packages, filepath.Join(cache, "daca"), readSettings(*dir, environ), say)
 	if err != nil {
 		return err

@@ -14,8 +14,8 @@ pageTest("the first visit is painted and usable soon", async ({ mock, visit }) =
   const blank = await best("blank", painted);
   const figures = await best("", measure);
   report("first visit, in ms and kB", { ...figures, blank: blank.painted });
-  assert.ok(figures.painted < 300 + blank.painted, "it is painted within 300 ms");
-  assert.ok(figures.usable < 300 + blank.painted, "it is usable within 300 ms");
+  const most = Math.max(300, 5 * blank.painted); // where a word takes 60 ms, little else is running
+  assert.ok(figures.painted < most && figures.usable < most, `it is painted and usable within ${most} ms`);
   assert.ok(figures.kB > 10 && figures.kB < 80, "it transfers less than 80 kB");
   assert.ok(mock.requests.length > 0);
 });
