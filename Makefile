@@ -58,7 +58,8 @@ PAGE_MADE := $(PAGE)/dist/index.html
 page: $(PAGE_MADE) ## Make the page of the chat service, unless nothing has changed
 
 $(PAGE)/dist/index.html: $(shell find $(PAGE)/src $(PAGE)/bundle -type f ! -name '*_test.go') $(PAGE)/package-lock.json
-	@$(GO) -C $(PAGE)/bundle build -v -o $(BIN)/bundle . && $(BIN)/bundle -dir $(PAGE)
+	@# This machine runs it, whichever GOOS and GOARCH the services are for.
+	@GOOS= GOARCH= $(GO) -C $(PAGE)/bundle build -v -o $(BIN)/bundle . && $(BIN)/bundle -dir $(PAGE)
 
 page-dev: ## Serve the page as it is in the sources, in front of make run, at localhost:3000
 	@$(GO) -C $(PAGE)/bundle build -o $(BIN)/bundle . && exec $(BIN)/bundle -dir $(PAGE) -serve localhost:3000 \

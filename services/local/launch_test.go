@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"daca/services/internal/stack/screen"
+	"daca/services/local/repository"
 )
 
 func TestLaunch(t *testing.T) {
@@ -131,6 +134,25 @@ func TestLaunchRefuses(t *testing.T) {
 			t.Errorf("it took another server for the analytics service:\n%s", tr.screen)
 		}
 		tr.noneLeft(t, 3)
+	})
+	t.Run("a page that cannot be made", func(t *testing.T) {
+		t.Parallel()
+		tr := setup(t)
+		tr.page = func(context.Context, func(string)) error { return errors.New("the registry is away") }
+		stop := errors.New("stop here")
+		var got []string
+		tr.build = func(_ context.Context, variables ...string) error {
+			got = variables
+			return stop
+		}
+		if err := tr.launch(t.Context()); !errors.Is(err, stop) {
+			t.Errorf("got %v, want that the services are built all the same", err)
+		}
+		if !slices.Equal(got, []string{repository.WithoutPage}) ||
+			!strings.Contains(tr.screen.String(), "the registry is away") {
+			t.Errorf("built with %q after\n%s", got, tr.screen)
+		}
+		tr.noneLeft(t, 0)
 	})
 	t.Run("a Redis that does not answer", func(t *testing.T) {
 		t.Parallel()

@@ -40,6 +40,12 @@ func New() (*Page, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the page: %w", err)
 	}
+	return orFallback(dist)
+}
+
+// orFallback returns the page in a directory or, if there is none, the one that says how
+// to get it.
+func orFallback(dist fs.FS) (*Page, error) {
 	p, err := from(dist)
 	if err != nil {
 		return nil, err
