@@ -20,6 +20,12 @@ effect(() => {
   void refreshCount();
 });
 
+const period = 15_000; // other tabs and clients send messages too
+
+setInterval(() => {
+  if (document.visibilityState === "visible" && !counting.value) void refreshCount();
+}, period);
+
 /** Asks for the count, and again until it is above the one that was known before. */
 export async function refreshCount(above?: number | null): Promise<void> {
   const question = ++asked;
@@ -37,7 +43,6 @@ export async function refreshCount(above?: number | null): Promise<void> {
       if (question !== asked) return;
       if (above === undefined) count.value = null;
     }
-    if (above === undefined) break;
   }
   counting.value = false;
 }
