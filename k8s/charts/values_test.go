@@ -26,7 +26,7 @@ func TestConfigIsWhatTheServiceReads(t *testing.T) {
 		"HOST", "PORT", "SHUTDOWN_DELAY", "SHUTDOWN_GRACE",
 		"DAPR_GRPC_ENDPOINT", "DAPR_GRPC_PORT", "DAPR_API_TOKEN", "APP_API_TOKEN", "ADMIN_TOKEN",
 		"ANALYTICS_APP_ID", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "GEMINI_API_KEY", "SPOOL_PATH",
-		"V1_API_KEY", "MCP_CONFIG",
+		"V1_API_KEY", "MCP_CONFIG", "KUBERNETES_SERVICE_HOST",
 	}
 	for _, service := range []string{"chat", "analytics"} {
 		t.Run(service, func(t *testing.T) {
