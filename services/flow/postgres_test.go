@@ -96,7 +96,7 @@ func (p *postgres) Start(ctx context.Context) error {
 		}
 		return err == nil && p.answers(ctx) && !ended(p.Process)
 	}) {
-		return fmt.Errorf("PostgreSQL does not answer: %w", err)
+		return errors.Join(fmt.Errorf("PostgreSQL does not answer within %s", serverStart), err)
 	}
 	return nil
 }
