@@ -21,7 +21,7 @@ const (
 // chat measures what a message costs.
 func (b *bench) chat(ctx context.Context) ([]figure, error) {
 	b.say("starting the suite")
-	s, err := b.startSuite(ctx, "offline")
+	s, err := b.startSuite(ctx, "suite", "offline")
 	if err != nil {
 		return nil, err
 	}

@@ -17,9 +17,10 @@ type suite struct {
 	model, chat, analytics *stack.Service
 }
 
-// startSuite starts it. The offline model answers as the name of the model says.
-func (b *bench) startSuite(ctx context.Context, model string) (*suite, error) {
-	s, err := b.newSubscriber(ctx, "suite")
+// startSuite starts one with a name and a Redis of its own. The offline model answers as
+// the name of the model says.
+func (b *bench) startSuite(ctx context.Context, name, model string) (*suite, error) {
+	s, err := b.newSubscriber(ctx, name)
 	if err != nil {
 		return nil, err
 	}
