@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"daca/services/internal/stack"
 )
 
 // everythingServer is the example of the SDK with a tool of each kind.
@@ -25,13 +27,15 @@ func TestToolsOfMCPServers(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	remote := serveOverHTTP(t, everything)
 	s := start(t, options{
 		replicas: 2, // any of them may get any request
 		chatEnv: []string{fmt.Sprintf(`MCP_CONFIG={"mcpServers":{%s,
 			"everything":{"command":%q,"allow":["greet","greet (structured)","elicit (form)"]},
-			"nosuch":{"command":"/no/such/server"}}}`, countsOverDapr, everything)},
+			"remote":{"url":%q,"allow":["greet"]},
+			"nosuch":{"command":"/no/such/server"}}}`, countsOverDapr, everything, remote)},
 	})
-	s.chatSays(`"status":"degraded"`, `"mcp:counts":"ok"`, `"mcp:everything":"ok"`,
+	s.chatSays(`"status":"degraded"`, `"mcp:counts":"ok"`, `"mcp:everything":"ok"`, `"mcp:remote":"ok"`,
 		`"mcp:nosuch":"away: its tools cannot be called"`)
 	s.expect("POST", s.analytics[0].URL+"/analytics/bob/initialize", `{"message_count": 41}`, 200,
 		`{"status":"success","user_id":"bob","message_count":41}`)
@@ -40,13 +44,14 @@ func TestToolsOfMCPServers(t *testing.T) {
 		`call counts__get_message_count with {"user_id":"nobody"}`:         "User not found",
 		`call everything__greet with {"name":"Ada"}`:                       "Hi Ada",
 		`call everything__greet__structured__2bba2771 with {"name":"Ada"}`: "Hi Ada",
+		`call remote__greet with {"name":"Bob"}`:                           "Hi Bob",
 		`call everything__elicit__form__108a2efe`:                          "does not support",
 	} {
 		if reply := s.say("alice", text); !strings.Contains(reply, want) {
 			t.Errorf("%s is answered with %q; want %s", text, reply, want)
 		}
 	}
-	s.counted("alice", 5)
+	s.counted("alice", 6)
 
 	s.must(s.analytics[0].App.Stop(t.Context()))
 	s.must(s.analytics[1].App.Stop(t.Context()))
@@ -58,7 +63,24 @@ func TestToolsOfMCPServers(t *testing.T) {
 	s.restart(s.analytics[0].App)
 	s.restart(s.analytics[1].App)
 	s.chatSays(`"mcp:counts":"ok"`)
-	s.counted("alice", 6)
+	s.counted("alice", 7)
+}
+
+// serveOverHTTP starts the server with streamable HTTP, and returns its URL.
+func serveOverHTTP(t *testing.T, program string) string {
+	t.Helper()
+	ports, release, err := stack.FreePorts(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	address := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	server := stack.NewProcess(stack.Command{Name: "remote", Path: program, Args: []string{"-http", address}})
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Kill)
+	return "http://" + address
 }
 
 // chatSays waits until /readyz of chat has all the texts.
