@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"crypto/sha512"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -168,9 +169,6 @@ func TestSettings(t *testing.T) {
 			t.Errorf("the registry for %s is %s, want %s", name, got, want)
 		}
 	}
-	if got := (settings{}).registry("preact"); got != defaultRegistry {
-		t.Errorf("without settings the registry is %s", got)
-	}
 }
 
 // only returns the only file that the pattern matches.
@@ -190,4 +188,24 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestTheRegistryOfNpm holds that npm is asked if nobody has set a registry, and what is
+// missing without npm.
+func TestTheRegistryOfNpm(t *testing.T) {
+	programs := t.TempDir()
+	t.Setenv("PATH", programs)
+	if _, err := (settings{}).completed(t.Context()); !errors.Is(err, errNoRegistry) {
+		t.Errorf("without npm: %v", err)
+	}
+	npm := "#!/bin/sh\n[ \"$*\" = 'config get registry' ] && echo https://one.example/\n"
+	if err := os.WriteFile(filepath.Join(programs, "npm"), []byte(npm), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for set, want := range map[string]string{"": "https://one.example/", "https://two.example": "https://two.example/"} {
+		got, err := settings{"registry": set}.completed(t.Context())
+		if err != nil || got.registry("preact") != want {
+			t.Errorf("with the setting %q the registry is %v, %v; want %s", set, got, err, want)
+		}
+	}
 }

@@ -42,6 +42,9 @@ func install(
 		return "", fmt.Errorf("making a place for packages: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(unfinished) }()
+	if npm, err = npm.completed(ctx); err != nil {
+		return "", err
+	}
 	client, err := npm.client()
 	if err != nil {
 		return "", err

@@ -10,6 +10,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,9 +27,17 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "making the page: %v\n", err)
+	}
+	switch {
+	case errors.Is(err, errNoRegistry):
+		os.Exit(noRegistry)
+	case err != nil:
 		os.Exit(1)
 	}
 }
+
+// noRegistry is the exit status for errNoRegistry: services can be built without a page.
+const noRegistry = 3
 
 // run makes the page in the directory of the arguments, and says what it does on stdout.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {

@@ -2,14 +2,16 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
+	"maps"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 )
-
-const defaultRegistry = "https://registry.npmjs.org/"
 
 // settings are npm's, as far as they concern where packages come from. Later files do not
 // replace what earlier ones have set.
@@ -60,6 +62,25 @@ func (s settings) add(text string, variables map[string]string) {
 	}
 }
 
+// errNoRegistry tells that nobody says where packages come from.
+var errNoRegistry = errors.New("no registry of npm packages is known: install npm, or set NPM_CONFIG_REGISTRY")
+
+// completed returns the settings with a registry: npm's own default, if nobody has set one
+// and npm is installed.
+func (s settings) completed(ctx context.Context) (settings, error) {
+	if s["registry"] != "" {
+		return s, nil
+	}
+	said, err := exec.CommandContext(ctx, "npm", "config", "get", "registry").Output()
+	registry := strings.TrimSpace(string(said))
+	if err != nil || !strings.HasPrefix(registry, "http") {
+		return nil, errNoRegistry
+	}
+	all := maps.Clone(s)
+	all["registry"] = registry
+	return all, nil
+}
+
 // registry returns the registry for a package, which ends in a slash. A scope may have one
 // of its own.
 func (s settings) registry(name string) string {
@@ -67,7 +88,7 @@ func (s settings) registry(name string) string {
 	if scope, _, scoped := strings.Cut(name, "/"); scoped {
 		registry = cmp.Or(s[scope+":registry"], registry)
 	}
-	return strings.TrimSuffix(cmp.Or(registry, defaultRegistry), "/") + "/"
+	return strings.TrimSuffix(registry, "/") + "/"
 }
 
 // token returns the token for a registry, or nothing.
