@@ -43,7 +43,7 @@ func eventStream(api *fastapi.API) *huma.Response {
 	}{
 		{runEvent, "The first event. A stream that continues another one does not have it.", beginning, runStarted{}},
 		{string(runs.Token), "The text grows.", "1.0.12", tokenData{}},
-		{string(runs.Reset), "The turn in progress begins anew, and its text is void.", "2.0.0", resetData{}},
+		{string(runs.Reset), "The turn in progress starts over: drop its text so far.", "2.0.0", resetData{}},
 		{
 			string(runs.ToolCall), "The model calls a tool. Text before that is a remark, and no part of the reply.",
 			"1.1.0", toolCallData{},

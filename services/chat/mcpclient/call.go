@@ -99,7 +99,7 @@ func outcome(result *mcp.CallToolResult) (string, error) {
 	return text, nil
 }
 
-// textOf joins the texts of a result, and names what is no text.
+// textOf joins the texts of a result. In place of other contents it says what they are.
 func textOf(result *mcp.CallToolResult) (string, error) {
 	var parts []string
 	for _, content := range result.Content {

@@ -12,7 +12,7 @@ type Kind string
 // The kinds of entries.
 const (
 	Token      Kind = "token"       // a part of the text
-	Reset      Kind = "reset"       // the turn in progress begins anew, and its text is void
+	Reset      Kind = "reset"       // the turn in progress starts over: its text so far is dropped
 	ToolCall   Kind = "tool_call"   // the model calls a tool
 	ToolResult Kind = "tool_result" // a tool has answered
 

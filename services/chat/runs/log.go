@@ -14,7 +14,7 @@ const maxText = 4 << 10
 // run's producer appends to it, or a feed that reads what another replica has stored.
 type log struct {
 	mu      sync.Mutex
-	attempt int // 1, and one more each time that another process begins anew
+	attempt int // 1, and one more each time that another process starts over
 	begins  int // the entry with which the attempt begins
 	entries []Entry
 	version uint64 // changes with the entries

@@ -4,8 +4,8 @@
 //
 //	bundle [-dir services/chat/page] [-serve localhost:3000 -to http://localhost:8000]
 //
-// With -serve it writes nothing, but serves the page as it is in the sources, made anew
-// for each visit, in front of a chat service that runs.
+// With -serve it writes nothing. It makes the page from the sources for each visit, and
+// serves it in front of a chat service that runs.
 package main
 
 import (

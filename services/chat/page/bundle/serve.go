@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// serve serves the page, made anew for each visit, until ctx ends. All other requests go
+// serve makes and serves the page for each visit, until ctx ends. All other requests go
 // to the chat service.
 func serve(ctx context.Context, address, chat string, page sources, say func(string)) error {
 	target, err := url.Parse(chat)
