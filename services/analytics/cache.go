@@ -1,8 +1,9 @@
 package main
 
 import (
-	"strconv"
 	"time"
+
+	"daca/services/internal/state"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
@@ -64,11 +65,9 @@ func (c *cache) take(key string) (*document, string) {
 
 // put adds a document that was written over the one with the ETag.
 func (c *cache) put(key string, d *document, over string) {
-	next := "1"
+	next, numbered := state.NextETag(over)
 	if over != "" {
-		version, err := strconv.ParseUint(over, 10, 63)
-		c.unnumbered = err != nil
-		next = strconv.FormatUint(version+1, 10)
+		c.unnumbered = !numbered
 	}
 	if c.unnumbered {
 		return

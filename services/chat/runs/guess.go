@@ -1,14 +1,14 @@
 package runs
 
 import (
-	"strconv"
 	"sync"
 	"time"
+
+	"daca/services/internal/state"
 )
 
-// guesses knows whether the next ETag of a document can be guessed. Dapr does not say
-// which ETag a write leads to. Stores that number their versions take the next number,
-// which saves a read before each write. A wrong guess costs a refused write and a read,
+// guesses knows whether the next ETag of a document can be guessed, see state.NextETag.
+// That saves a read before each write. A wrong guess costs a refused write and a read,
 // so that after one there are none for a while, which becomes longer each time.
 type guesses struct {
 	mu     sync.Mutex
@@ -28,14 +28,8 @@ func (g *guesses) next(over string) string {
 	if time.Now().Before(g.resume) {
 		return ""
 	}
-	if over == "" {
-		return "1"
-	}
-	version, err := strconv.ParseUint(over, 10, 63)
-	if err != nil {
-		return ""
-	}
-	return strconv.FormatUint(version+1, 10)
+	next, _ := state.NextETag(over)
+	return next
 }
 
 // judge learns whether a guess was right.

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -50,15 +49,9 @@ func (g *guesses) put(written state.Put) {
 	if g == nil || len(written.Value) > maxGuessBytes {
 		return
 	}
-	next := uint64(1)
-	if written.ETag != "" {
-		over, err := strconv.ParseUint(written.ETag, 10, 63)
-		if err != nil {
-			return
-		}
-		next = over + 1
+	if next, ok := state.NextETag(written.ETag); ok {
+		g.values.Add(written.Key, state.Stored{Value: written.Value, ETag: next})
 	}
-	g.values.Add(written.Key, state.Stored{Value: written.Value, ETag: strconv.FormatUint(next, 10)})
 }
 
 // wrong notes that the store has refused a guess, or failed.
