@@ -77,7 +77,7 @@ func clean(m openai.ChatCompletionMessage) openai.ChatCompletionMessage {
 		call := &m.ToolCalls[i]
 		call.Index = nil
 		call.Type = openai.ToolTypeFunction
-		call.Function.Name = toolName(call.Function.Name)
+		call.Function.Name = ToolName(call.Function.Name)
 		if args, err := parseArguments(call.Function.Arguments); err == nil {
 			call.Function.Arguments = string(args)
 		} else {

@@ -128,7 +128,7 @@ func (r *run) callTools(ctx context.Context, calls []openai.ToolCall) []openai.C
 			name := call.Function.Name
 			result := r.callTool(ctx, name, call.Function.Arguments)
 			results[i] = openai.ChatCompletionMessage{Role: RoleTool, Content: result, ToolCallID: call.ID}
-			r.observe(ToolAnswered{ID: call.ID, Name: toolName(name), Result: result, Took: time.Since(began)})
+			r.observe(ToolAnswered{ID: call.ID, Name: ToolName(name), Result: result, Took: time.Since(began)})
 		})
 	}
 	wg.Wait()
@@ -149,7 +149,7 @@ func (c *conversation) own(said []openai.ChatCompletionMessage) []Message {
 
 // ownCall returns a call as sessions keep it.
 func (c *conversation) ownCall(call openai.ToolCall) ToolCall {
-	own := ToolCall{ID: call.ID, Name: toolName(call.Function.Name), Arguments: call.Function.Arguments}
+	own := ToolCall{ID: call.ID, Name: ToolName(call.Function.Name), Arguments: call.Function.Arguments}
 	if args, err := parseArguments(own.Arguments); err == nil {
 		own.Arguments = string(args)
 	}

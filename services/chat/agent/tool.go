@@ -40,7 +40,7 @@ func (t Tool) Validate() error {
 	switch {
 	case t.Name == "":
 		return errors.New("it has no name")
-	case t.Name != toolName(t.Name):
+	case t.Name != ToolName(t.Name):
 		return errors.New("its name is not 1 to 64 letters, digits, '_' and '-'")
 	case t.Parameters != nil && !isObject(t.Parameters):
 		return errors.New("its parameters are not a JSON schema")
@@ -106,7 +106,7 @@ func (s toolset) ofCaller(calls []openai.ToolCall) []openai.ToolCall {
 func (r *run) callTool(ctx context.Context, name, arguments string) string {
 	tool, ok := r.tools.byName[name]
 	if !ok {
-		name = toolName(name)
+		name = ToolName(name)
 		r.agent.cfg.Logger.WarnContext(ctx, "the model called an unknown tool", "tool", name)
 		names := strings.Join(slices.Sorted(maps.Keys(r.tools.byName)), ", ")
 		return fmt.Sprintf("There is no tool %q. The tools are: %s.", name, names)
@@ -142,9 +142,9 @@ func resultOf(result string) string {
 	return shorten(result, maxResult-len(note)) + note
 }
 
-// toolName returns the name in a form that OpenAI accepts: 1 to 64 letters, digits, '_'
+// ToolName returns the name in a form that OpenAI accepts: 1 to 64 letters, digits, '_'
 // and '-'. It leaves such a name as it is.
-func toolName(name string) string {
+func ToolName(name string) string {
 	const longest = 64
 	var clean strings.Builder
 	for _, r := range name {
