@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
 
-	"daca/services/internal/contract"
 	"daca/services/internal/state"
 )
 
@@ -33,13 +30,6 @@ type agreement struct {
 type claim struct {
 	ID   string    `json:"id"`
 	Time time.Time `json:"time"`
-}
-
-// claimKey returns the state key of a claim. It reveals neither user nor key, has
-// always the same length, and is not the key of any user.
-func claimKey(kind contract.EventType, user contract.UserID, idempotencyKey string) string {
-	sum := sha256.Sum256([]byte(string(kind) + "\x00" + string(user) + "\x00" + idempotencyKey))
-	return "%_idempotency-" + hex.EncodeToString(sum[:])
 }
 
 // settle returns the claim that holds under the key: mine if it is the first one. An

@@ -216,7 +216,7 @@ func TestClaimKeys(t *testing.T) {
 	for _, k := range []string{"k", "l", strings.Repeat("k", 255)} {
 		for _, user := range []contract.UserID{"alice", "alice\u00a0k"} {
 			for _, kind := range []contract.EventType{contract.MessageSent, contract.UserRegistered} {
-				key := claimKey(kind, user, k)
+				key := contract.IdempotencyKey(kind, user, k)
 				if len(key) != len("%_idempotency-")+64 || !strings.HasPrefix(key, "%_") {
 					t.Errorf("key is %q", key)
 				}

@@ -201,7 +201,7 @@ func (s *streams) keep(ctx context.Context, e effects, id string, last runs.Entr
 	if !e.Settled {
 		return
 	}
-	key := claimKey(contract.MessageSent, e.UserID, e.IdempotencyKey)
+	key := contract.IdempotencyKey(contract.MessageSent, e.UserID, e.IdempotencyKey)
 	if err := s.keys.answered(ctx, key, id, last.Data); err != nil {
 		s.logger.WarnContext(ctx, "the answer is replayed only as long as its run is kept",
 			"dependency", contract.StateStore, "error", err)

@@ -13,7 +13,7 @@ import (
 	"daca/services/internal/state"
 )
 
-// keyed is what the state store keeps under the key of a request, see claimKey. The first
+// keyed is what the state store keeps under the key of a request, see contract.IdempotencyKey. The first
 // request with the key decides all of it. The answer is added when its run has ended:
 //
 //	{

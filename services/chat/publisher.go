@@ -67,7 +67,7 @@ func (p *publisher) Publish(ctx context.Context, event contract.Event, idempoten
 	}
 	r := record{Event: encoded}
 	if idempotencyKey != "" {
-		r.Claim = claimKey(event.Type, event.UserID, idempotencyKey)
+		r.Claim = contract.IdempotencyKey(event.Type, event.UserID, idempotencyKey)
 	}
 	l := p.lane(event.Type.Topic())
 	failure := errFailing

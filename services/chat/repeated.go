@@ -68,7 +68,7 @@ func (s *streams) claim(ctx context.Context, in *chatInput, m *message) (*keyed,
 		claim: claim{ID: event.ID, Time: event.Time}, Digest: digest,
 		SessionID: m.sessionID, RunID: runs.NewID(), Begun: time.Now().UTC(),
 	}
-	holds, err := s.keys.claim(ctx, claimKey(contract.MessageSent, m.userID, m.idempotencyKey), mine,
+	holds, err := s.keys.claim(ctx, contract.IdempotencyKey(contract.MessageSent, m.userID, m.idempotencyKey), mine,
 		func(k keyed) (bool, error) { return s.ledToNothing(ctx, k) })
 	switch {
 	case errors.Is(err, errOtherBody):

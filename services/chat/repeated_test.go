@@ -138,7 +138,7 @@ func TestARepetitionDuringTheAnswer(t *testing.T) {
 // stopped before it said anything, or never started, and that all are one message.
 func TestARunThatLedToNothing(t *testing.T) {
 	t.Parallel()
-	key := claimKey(contract.MessageSent, "bob", "k")
+	key := contract.IdempotencyKey(contract.MessageSent, "bob", "k")
 	put := func(t *testing.T, s *service, begun time.Time) {
 		t.Helper()
 		var in chatInput
@@ -212,7 +212,8 @@ func TestARepetitionOfAStoppedMessage(t *testing.T) {
 	go func() { first <- s.once("/chat/stream", keyedMessage) }()
 	<-model.said
 	var holds keyed
-	if err := json.Unmarshal(s.store.Value(claimKey(contract.MessageSent, "bob", "k")), &holds); err != nil {
+	key := contract.IdempotencyKey(contract.MessageSent, "bob", "k")
+	if err := json.Unmarshal(s.store.Value(key), &holds); err != nil {
 		t.Fatal(err)
 	}
 	s.Send("DELETE", "/runs/"+holds.RunID, "")

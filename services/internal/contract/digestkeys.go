@@ -16,6 +16,12 @@ func SessionKey(user UserID, session string) string {
 // SessionsKey returns the state key of the list of the user's sessions. No UserID has it.
 func SessionsKey(user UserID) string { return "%_sessions-" + digest(string(user)) }
 
+// IdempotencyKey returns the state key of the requests of the user with an Idempotency-Key
+// that lead to events of the type. It reveals neither user nor key, and no UserID has it.
+func IdempotencyKey(kind EventType, user UserID, key string) string {
+	return "%_idempotency-" + digest(string(kind), string(user), key)
+}
+
 // digest returns a digest of the parts, none of which but the last contains NUL.
 func digest(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
