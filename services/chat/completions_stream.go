@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"github.com/tmaxmax/go-sse"
 
 	"daca/services/chat/agent"
+	"daca/services/internal/plainjson"
 )
 
 // A stream begins with the first token. A model that thinks longer than firstComment gets
@@ -133,11 +133,8 @@ func (s *chunkStream) newChunk() completionChunk {
 
 // send sends an object as an event.
 func (s *chunkStream) send(object any) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(object) == nil {
-		s.data(bytes.TrimSpace(b.Bytes()))
+	if line, err := plainjson.Marshal(object); err == nil {
+		s.data(line)
 	}
 }
 
@@ -152,11 +149,7 @@ func (s *chunkStream) write(m *sse.Message) {
 	defer s.mu.Unlock()
 	if !s.begun {
 		s.begun = true
-		header := s.w.Header()
-		header.Set("Content-Type", "text/event-stream")
-		header.Set("Cache-Control", "no-store")
-		header.Set("X-Accel-Buffering", "no") // nginx passes each event on at once
-		s.w.WriteHeader(http.StatusOK)
+		beginEvents(s.w)
 	}
 	if _, err := m.WriteTo(s.w); err == nil {
 		_ = http.NewResponseController(s.w).Flush()

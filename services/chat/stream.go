@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"daca/services/chat/runs"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
+	"daca/services/internal/plainjson"
 	"daca/services/internal/serve"
 	"daca/services/internal/state"
 )
@@ -98,14 +98,11 @@ func (s *streams) post(ctx context.Context, in *chatInput) (*huma.StreamResponse
 func (s *streams) response(f *runs.Follower, fromBeginning, replayed bool) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		defer f.Close()
-		ctx.SetHeader("Content-Type", "text/event-stream")
-		ctx.SetHeader("Cache-Control", "no-store")
-		ctx.SetHeader("X-Accel-Buffering", "no") // nginx would collect the events
+		out := &eventWriter{to: humagin.Unwrap(ctx).Writer}
 		if replayed {
 			ctx.SetHeader("Idempotency-Replayed", "true")
 		}
-		ctx.SetStatus(http.StatusOK)
-		out := &eventWriter{to: humagin.Unwrap(ctx).Writer}
+		beginEvents(out.to)
 		out.comment("the answer follows") // whoever waits for a first byte gets it at once
 		if fromBeginning {
 			out.event(runEvent, beginning, runStarted{f.Info.ID, f.Info.SessionID})
@@ -143,6 +140,15 @@ func (s *streams) copy(ctx context.Context, out *eventWriter, f *runs.Follower) 
 	}
 }
 
+// beginEvents sends the headers of a stream of server-sent events.
+func beginEvents(w http.ResponseWriter) {
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // nginx would collect the events
+	w.WriteHeader(http.StatusOK)
+}
+
 // eventWriter writes server-sent events to a client, all that are there at once.
 type eventWriter struct {
 	to     http.ResponseWriter
@@ -151,15 +157,13 @@ type eventWriter struct {
 }
 
 func (w *eventWriter) event(name, id string, data any) {
-	encoded := &bytes.Buffer{}
-	encoder := json.NewEncoder(encoded)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(data); err != nil {
+	encoded, err := plainjson.Marshal(data)
+	if err != nil {
 		w.err = errors.Join(w.err, err)
 		return
 	}
 	m := &sse.Message{ID: sse.ID(id), Type: sse.Type(name)}
-	m.AppendData(string(bytes.TrimSuffix(encoded.Bytes(), []byte("\n"))))
+	m.AppendData(string(encoded))
 	w.write(m)
 }
 

@@ -1,7 +1,6 @@
 package mcpclient
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/plainjson"
 )
 
 const (
@@ -106,12 +106,12 @@ func textOf(result *mcp.CallToolResult) (string, error) {
 		parts = append(parts, describe(content))
 	}
 	if result.StructuredContent != nil {
-		structured, err := encode(result.StructuredContent)
+		structured, err := plainjson.Marshal(result.StructuredContent)
 		if err != nil {
 			return "", fmt.Errorf("encoding the result: %w", err)
 		}
-		if len(parts) != 1 || !sameJSON(parts[0], structured) { // servers should send it as text too
-			parts = append(parts, structured)
+		if len(parts) != 1 || !sameJSON(parts[0], string(structured)) { // servers should send it as text too
+			parts = append(parts, string(structured))
 		}
 	}
 	return shorten(strings.Join(parts, "\n")), nil
@@ -143,14 +143,6 @@ func shorten(text string) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:maxResult-len(note)], "") + note
-}
-
-func encode(v any) (string, error) {
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(v)
-	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
 func sameJSON(a, b string) bool {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"daca/services/internal/plainjson"
 )
 
 // State is what has become of a run.
@@ -118,5 +120,5 @@ func withStop(value []byte) ([]byte, error) {
 		return nil, fmt.Errorf("decoding a run: %w", err)
 	}
 	members["stop"] = json.RawMessage("true")
-	return encode(members)
+	return plainjson.Marshal(members)
 }

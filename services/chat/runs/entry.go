@@ -1,9 +1,10 @@
 package runs
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+
+	"daca/services/internal/plainjson"
 )
 
 // Kind says what an entry of a run tells. It is the name of the event in a stream.
@@ -34,7 +35,7 @@ type Entry struct {
 
 // NewEntry returns an entry of any kind but Token, with data as its JSON.
 func NewEntry(kind Kind, data any) (Entry, error) {
-	encoded, err := encode(data)
+	encoded, err := plainjson.Marshal(data)
 	if err != nil {
 		return Entry{}, fmt.Errorf("encoding an entry %q: %w", kind, err)
 	}
@@ -70,16 +71,4 @@ func Fail(status int, detail any) Outcome {
 		last = Entry{Kind: Error, Data: json.RawMessage(fmt.Sprintf(`{"status":%d,"detail":""}`, status))}
 	}
 	return Outcome{State: Failed, Last: last}
-}
-
-// encode encodes JSON without escapes for HTML, which would make some texts six times as
-// long.
-func encode(v any) ([]byte, error) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buffer.Bytes(), []byte("\n")), nil
 }

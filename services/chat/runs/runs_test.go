@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/plainjson"
 	"daca/services/internal/state"
 	"daca/services/internal/state/statetest"
 )
@@ -732,7 +733,7 @@ func TestANewAttemptIsAReset(t *testing.T) {
 			},
 		}
 		put := func() {
-			value, err := encode(d)
+			value, err := plainjson.Marshal(d)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"daca/services/internal/contract"
+	"daca/services/internal/plainjson"
 	"daca/services/internal/state"
 )
 
@@ -72,7 +73,7 @@ func (r *owned) write(ctx context.Context) error {
 func (r *owned) encode(entries []Entry) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	value, err := encode(document{
+	value, err := plainjson.Marshal(document{
 		Version: documentVersion, RunID: r.job.ID, UserID: r.job.UserID, SessionID: r.job.SessionID,
 		State: r.state, Owner: r.m.replica, Attempt: r.attempt, Begins: r.begins,
 		Started: r.started, Ended: r.ended, Stop: r.stop, Died: r.died,
@@ -149,7 +150,7 @@ func (r *owned) seal(ctx context.Context, entries []Entry) ([]Entry, error) {
 
 // writeSegment stores a segment. It may be stored already: the last try seemed to fail.
 func (r *owned) writeSegment(ctx context.Context, end int, entries []Entry) error {
-	value, err := encode(segment{entries})
+	value, err := plainjson.Marshal(segment{entries})
 	if err != nil {
 		return fmt.Errorf("encoding a part of a run: %w", err)
 	}
