@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
 	jsonv2 "github.com/go-json-experiment/json"
 
 	"daca/services/internal/contract"
@@ -40,7 +39,7 @@ func (b *letterBox) keep(ctx context.Context, arrived []letter) (listed int, err
 	err = b.update(ctx, func(letters []letter) ([]letter, error) {
 		listed = 0
 		if time.Now().Before(b.fullUntil) {
-			return nil, errUnchanged
+			return nil, state.ErrKeep
 		}
 		size := 0
 		for _, l := range letters {
@@ -60,7 +59,7 @@ func (b *letterBox) keep(ctx context.Context, arrived []letter) (listed int, err
 			listed++
 		}
 		if listed == 0 {
-			return nil, errUnchanged
+			return nil, state.ErrKeep
 		}
 		return letters, nil
 	})
@@ -86,8 +85,11 @@ func (l letter) storedSize() int {
 
 // list returns the letters.
 func (b *letterBox) list(ctx context.Context) ([]letter, error) {
-	letters, _, err := b.read(ctx)
-	return letters, err
+	found, err := b.store.Get(ctx, contract.DeadLettersKey)
+	if err != nil {
+		return nil, err
+	}
+	return decodeLetters(found[0].Value)
 }
 
 // find returns the letter. It fails with errNoLetter if there is none.
@@ -115,9 +117,9 @@ func (b *letterBox) remove(ctx context.Context, id string, received time.Time) e
 			return slices.Delete(letters, i, i+1), nil
 		}
 		if !found {
-			return nil, backoff.Permanent(errNoLetter)
+			return nil, errNoLetter
 		}
-		return nil, errUnchanged
+		return nil, state.ErrKeep
 	})
 }
 
@@ -125,11 +127,7 @@ func indexOf(letters []letter, id string) int {
 	return slices.IndexFunc(letters, func(l letter) bool { return l.ID == id })
 }
 
-// errUnchanged ends an update that has nothing to write.
-var errUnchanged = errors.New("nothing has changed")
-
-// update replaces the letters by what change returns, within the budget. After
-// an error of the store it reads and changes again: change must be idempotent.
+// update replaces the letters by what change returns, within the budget, see state.Update.
 func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, b.budget)
 	defer cancel()
@@ -139,42 +137,29 @@ func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter,
 	case <-ctx.Done():
 		return fmt.Errorf("waiting to change the dead letters: %w", context.Cause(ctx))
 	}
-	retry := backoff.NewExponentialBackOff()
-	retry.InitialInterval = 5 * time.Millisecond
-	retry.MaxInterval = 250 * time.Millisecond
-	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		letters, etag, err := b.read(ctx)
-		if err != nil && !errors.Is(err, errCorrupt) { // a damaged list must not hold up events: it begins again
-			return struct{}{}, err
+	_, err := state.Update(ctx, b.store, contract.DeadLettersKey, 0, func(value []byte) ([]byte, error) {
+		letters, err := decodeLetters(value)
+		if err != nil { // a damaged list must not hold up events: it begins again
+			letters = nil
 		}
-		letters, err = change(letters)
-		if errors.Is(err, errUnchanged) {
-			return struct{}{}, backoff.Permanent(errUnchanged)
+		if letters, err = change(letters); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return struct{}{}, err
+		if value, err = jsonv2.Marshal(letters); err != nil {
+			return nil, fmt.Errorf("encoding the dead letters: %w", err)
 		}
-		value, err := jsonv2.Marshal(letters)
-		if err != nil {
-			return struct{}{}, backoff.Permanent(fmt.Errorf("encoding the dead letters: %w", err))
-		}
-		return struct{}{}, b.store.Put(ctx, state.Put{Key: contract.DeadLettersKey, Value: value, ETag: etag})
-	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(b.budget))
-	if errors.Is(err, errUnchanged) {
-		return nil
-	}
+		return value, nil
+	})
 	return err
 }
 
-// read returns the letters and their ETag; without any, both are empty.
-func (b *letterBox) read(ctx context.Context) ([]letter, string, error) {
-	found, err := b.store.Get(ctx, contract.DeadLettersKey)
-	if err != nil || len(found[0].Value) == 0 {
-		return nil, "", err
+// decodeLetters returns the letters that are stored. It fails with errCorrupt.
+func decodeLetters(value []byte) (letters []letter, err error) {
+	if len(value) == 0 {
+		return nil, nil
 	}
-	var letters []letter
-	if err := jsonv2.Unmarshal(found[0].Value, &letters); err != nil {
-		return nil, found[0].ETag, fmt.Errorf("decoding the dead letters: %w: %w", errCorrupt, err)
+	if err := jsonv2.Unmarshal(value, &letters); err != nil {
+		return nil, fmt.Errorf("decoding the dead letters: %w: %w", errCorrupt, err)
 	}
-	return letters, found[0].ETag, nil
+	return letters, nil
 }
