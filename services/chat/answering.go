@@ -73,7 +73,6 @@ func (s *streams) produce(ctx context.Context, m *message, emit func(runs.Entry)
 		s.chat.modelOutcome.Set(nil)
 		return s.outcome(ctx, runs.Answered, m, answer)
 	case errors.Is(context.Cause(ctx), runs.ErrStopped) && spoke:
-		m.stopped = true
 		return s.outcome(ctx, runs.Stopped, m, answer)
 	case errors.Is(context.Cause(ctx), runs.ErrStopped):
 		return runs.Outcome{State: runs.Stopped, Last: entry(runs.Cut, stoppedData{})}
@@ -128,7 +127,6 @@ type effects struct {
 	Text           string          `json:"text"`
 	IdempotencyKey string          `json:"idempotency_key,omitempty"`
 	Settled        bool            `json:"settled,omitempty"` // whether id and time of the event hold for its key
-	Stopped        bool            `json:"stopped,omitempty"`
 	History        history         `json:"history,omitempty"`
 	EventID        string          `json:"event_id"`
 	EventTime      time.Time       `json:"event_time"`
@@ -148,7 +146,7 @@ func (s *streams) outcome(ctx context.Context, state runs.State, m *message, ans
 	e := effects{
 		UserID: m.userID, SessionID: m.sessionID, Text: m.text, IdempotencyKey: m.idempotencyKey,
 		Settled: m.claim != nil,
-		Stopped: m.stopped, History: m.history, EventID: event.ID, EventTime: event.Time, Answer: answer,
+		History: m.history, EventID: event.ID, EventTime: event.Time, Answer: answer,
 	}
 	encoded, err := json.Marshal(e)
 	if err == nil && len(encoded) > maxEffects {
@@ -176,9 +174,10 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 	if m == nil {
 		m = &message{
 			userID: e.UserID, sessionID: e.SessionID, text: e.Text, idempotencyKey: e.IdempotencyKey,
-			stopped: e.Stopped, history: e.History,
+			history: e.History,
 		}
 	}
+	m.stopped = outcome.State == runs.Stopped
 	if e.Settled {
 		m.claim = &claim{ID: e.EventID, Time: e.EventTime}
 	}
