@@ -2,6 +2,8 @@ package mcpclient
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -13,7 +15,8 @@ const legacyProtocol = "2025-11-25"
 // connect returns a session, and a function that ends it, whatever goes on in it.
 func (p *peer) connect(ctx context.Context, transport mcp.Transport) (*mcp.ClientSession, func(), error) {
 	// A connection takes four requests, the last of which may be left unanswered.
-	ctx, cancel := context.WithTimeout(ctx, 2*p.cfg.Timeout)
+	limit := 2 * p.cfg.Timeout
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
 	t := &remembering{Transport: transport}
 	options := &mcp.ClientSessionOptions{ProtocolVersion: legacyProtocol}
@@ -24,6 +27,9 @@ func (p *peer) connect(ctx context.Context, transport mcp.Transport) (*mcp.Clien
 	if err != nil {
 		p.modern = !p.modern
 		t.close()
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = context.Cause(ctx)
+		}
 		return nil, nil, err
 	}
 	return session, func() {

@@ -22,7 +22,7 @@ func newHTTPClient(cfg Server) *httpClient {
 	return &httpClient{&http.Client{
 		Transport: &headers{
 			set:    cfg.Headers,
-			call:   pool(2 * cfg.Timeout), // for the few requests without a deadline of their own
+			call:   pool(3 * cfg.Timeout), // for the few requests without a deadline of their own
 			listen: pool(cfg.Timeout / 4),
 		},
 		CheckRedirect: sameServer,

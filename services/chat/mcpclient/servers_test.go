@@ -181,7 +181,7 @@ func TestServerThatHangs(t *testing.T) {
 		t.Errorf("Notice is %q", got)
 	}
 	apitest.Eventually(t, "the log says why", func() bool {
-		return strings.Contains(f.log.String(), "an MCP server is away") && strings.Contains(f.log.String(), "timeout")
+		return strings.Contains(f.log.String(), `"connecting: no answer within 200ms"`)
 	})
 	var reason interface{ Reason() string }
 	if err := f.probe("hang"); !errors.As(err, &reason) || reason.Reason() != "away: its tools cannot be called" {
