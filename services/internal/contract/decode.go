@@ -20,6 +20,7 @@ type envelope struct {
 	Source          string         `json:"source"`
 	Type            string         `json:"type"`
 	Time            string         `json:"time"`
+	ReceivedTime    extensionTime  `json:"receivedtime,omitzero"`
 	DataContentType string         `json:"datacontenttype"`
 	Data            jsontext.Value `json:"data"`
 	DataBase64      jsontext.Value `json:"data_base64,omitzero"`
@@ -37,7 +38,8 @@ const maxReason = 400
 // DecodeCloudEvent reads a CloudEvent. It fails on every event that could not be
 // handled later either: one that is not a CloudEvent with an id and a time after
 // 1970, whose data is not an object, whose type is not want, or whose user id
-// Validate refuses. Its error is short, however large the event is.
+// Validate refuses. Its error is short, however large the event is. An extension
+// attribute makes no event fail: a receivedtime that is not a time is ignored.
 func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	e, err := decodeCloudEvent(body, want)
 	if err != nil {
@@ -87,7 +89,40 @@ func decodeCloudEvent(body []byte, want EventType) (Event, error) {
 	}
 	e.ID = read.ID
 	e.Time = at.UTC().Truncate(time.Millisecond)
+	e.Received = time.Time(read.ReceivedTime)
 	return e, nil
+}
+
+// extensionTime is a time of an extension attribute. A stranger may write a value of any
+// type there: one that is not a time after 1970 by RFC 3339 is read as zero.
+type extensionTime time.Time
+
+// microseconds is a layout of package time for a time in UTC by RFC 3339.
+const microseconds = "2006-01-02T15:04:05.000000Z"
+
+// maxQuotedTime is longer than any time by RFC 3339 with nanoseconds, in bytes.
+const maxQuotedTime = 48
+
+// IsZero reports whether the time is not known, and the attribute left out.
+func (t extensionTime) IsZero() bool { return time.Time(t).IsZero() }
+
+// MarshalJSONTo writes the time in UTC, in whole microseconds.
+func (t extensionTime) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return enc.WriteToken(jsontext.String(time.Time(t).UTC().Format(microseconds)))
+}
+
+// UnmarshalJSONFrom reads a value of any type. It fails only if the JSON is not valid.
+func (t *extensionTime) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*t = extensionTime{}
+	value, err := dec.ReadValue()
+	if err != nil || value.Kind() != '"' || len(value) > maxQuotedTime {
+		return err
+	}
+	at, err := time.Parse(time.RFC3339, string(value[1:len(value)-1]))
+	if err == nil && at.UnixMicro() > 0 {
+		*t = extensionTime(at.UTC().Truncate(time.Microsecond))
+	}
+	return nil
 }
 
 // validate checks what every CloudEvent has to have, see

@@ -38,6 +38,7 @@ const CloudEventsContentType = "application/cloudevents+json"
 //	  "type": "MessageSent",
 //	  "datacontenttype": "application/json",
 //	  "time": "2026-01-02T12:00:00.123Z",
+//	  "receivedtime": "2026-01-02T11:59:59.100200Z",
 //	  "data": {"event_type": "MessageSent", "user_id": "alice"}
 //	}
 type Event struct {
@@ -50,6 +51,10 @@ type Event struct {
 	Time   time.Time
 	Type   EventType
 	UserID UserID
+	// Received is when the publisher got the request that the event is about, by its
+	// clock, in whole microseconds. It is in the extension attribute receivedtime, is
+	// only shown to people, and decides nothing. It is zero if it is not known.
+	Received time.Time
 }
 
 // payload is the data of a CloudEvent, and the whole of a bare event:
@@ -75,6 +80,7 @@ func (e Event) Encode() ([]byte, error) {
 		Source:          ChatApp,
 		Type:            string(e.Type),
 		Time:            e.Time.Format(time.RFC3339Nano),
+		ReceivedTime:    extensionTime(e.Received),
 		DataContentType: jsonContentType,
 		Data:            data,
 	})

@@ -14,7 +14,10 @@ import (
 func TestEventSurvivesItsEnvelope(t *testing.T) {
 	t.Parallel()
 	for _, id := range []UserID{"alice", "a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", `"quoted"`} {
-		want := Event{ID: "id-1", Time: time.UnixMilli(1_700_000_000_123).UTC(), Type: MessageSent, UserID: id}
+		want := Event{
+			ID: "id-1", Time: time.UnixMilli(1_700_000_000_123).UTC(), Type: MessageSent, UserID: id,
+			Received: time.UnixMicro(1_699_999_999_000_100).UTC(),
+		}
 		body, err := want.Encode()
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +36,8 @@ func TestEventSurvivesItsEnvelope(t *testing.T) {
 func TestEncodeWritesACloudEvent(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1_700_000_000_123).UTC()
-	body, err := Event{ID: "id-1", Time: at, Type: MessageSent, UserID: `"alice"`}.Encode()
+	received := at.Add(-1234 * time.Microsecond)
+	body, err := Event{ID: "id-1", Time: at, Type: MessageSent, UserID: `"alice"`, Received: received}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +53,7 @@ func TestEncodeWritesACloudEvent(t *testing.T) {
 	want.SetSource("chat-service")
 	want.SetType("MessageSent")
 	want.SetTime(at)
+	want.SetExtension("receivedtime", "2023-11-14T22:13:20.121766Z")
 	const data = `{"event_type":"MessageSent","user_id":"\"alice\""}`
 	if err := want.SetData("application/json", json.RawMessage(data)); err != nil {
 		t.Fatal(err)
@@ -104,6 +109,34 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 	}
 }
 
+// TestReceivedTimeMakesNoEventFail holds that an extension attribute, which strangers may
+// write too, is used if it is a time, and is ignored otherwise.
+func TestReceivedTimeMakesNoEventFail(t *testing.T) {
+	t.Parallel()
+	want := time.Date(2026, 1, 2, 11, 0, 0, 123_456_000, time.UTC)
+	for received, want := range map[string]time.Time{
+		`"2026-01-02T11:00:00.123456Z"`:          want,
+		`"2026-01-02T12:00:00.123456789+01:00"`:  want,
+		`"2026-01-02T11:00:00Z"`:                 want.Truncate(time.Second),
+		`"0001-01-01T00:00:00Z"`:                 {},
+		`"yesterday"`:                            {},
+		`"\u0032026-01-02T11:00:00Z"`:            {},
+		`""`:                                     {},
+		`"` + strings.Repeat("9", 100_000) + `"`: {},
+		`7`:                                      {},
+		`null`:                                   {},
+		`["2026-01-02T11:00:00Z"]`:               {},
+		`{"at":"2026-01-02T11:00:00Z","receivedtime":1}`: {},
+	} {
+		body := `{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z",` +
+			`"receivedtime":` + received + `,"data":{"event_type":"MessageSent","user_id":"alice"}}`
+		e, err := DecodeCloudEvent([]byte(body), MessageSent)
+		if err != nil || !e.Received.Equal(want) || e.UserID != "alice" {
+			t.Errorf("receivedtime %.80s: %+v, %v; want %s", received, e, err, want)
+		}
+	}
+}
+
 func TestDecodeCloudEventAcceptsEveryJSONType(t *testing.T) {
 	t.Parallel()
 	for _, contentType := range []string{
@@ -114,5 +147,23 @@ func TestDecodeCloudEventAcceptsEveryJSONType(t *testing.T) {
 		if e, err := DecodeCloudEvent([]byte(body), MessageSent); err != nil || e.UserID != "alice" {
 			t.Errorf("%s: %+v, %v", contentType, e, err)
 		}
+	}
+}
+
+func BenchmarkDecodeCloudEvent(b *testing.B) {
+	at := time.UnixMilli(1_700_000_000_123).UTC()
+	for name, received := range map[string]time.Time{"without": {}, "receivedtime": at} {
+		body, err := Event{ID: "id-1", Time: at, Type: MessageSent, UserID: "alice", Received: received}.Encode()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := DecodeCloudEvent(body, MessageSent); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
