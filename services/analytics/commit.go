@@ -132,18 +132,20 @@ func (w *work) fail(err error) {
 func (c *counter) commit(ctx context.Context, changes []*change) (outage bool) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Budget)
 	defer cancel()
+	began := time.Now()
 	works := c.group(changes)
 	err := c.readDocuments(ctx, works)
 	found, segmentErr := c.readSegments(ctx, works)
 	err = errors.Join(err, segmentErr)
 	m := memory{now: time.Now(), window: c.cfg.Window, ids: func(s segment) *idSet { return found[s.Name] }}
+	read := &ack{at: m.now, took: m.now.Sub(began)}
 	var segments []*sealedSegment
 	for _, w := range works {
 		if w.doc != nil {
-			segments = append(segments, c.apply(w, m)...)
+			segments = append(segments, c.apply(w, m, read)...)
 		}
 	}
-	return errors.Join(err, c.write(ctx, works, segments)) != nil
+	return errors.Join(err, c.write(ctx, works, segments, began)) != nil
 }
 
 // group returns the works for the changes that have no result, in their order.

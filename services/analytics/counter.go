@@ -88,13 +88,21 @@ func newCounter(s state.Store, cfg counterConfig, logger *slog.Logger, metrics p
 type change struct {
 	user contract.UserID
 	operation
+	received time.Time // see contract.Event; it is only shown
 
 	verdict verdict
 	count   int64 // of the user, after the operation
 	err     error // why it is unknown whether the operation was applied; then the others mean nothing
+	ack     *ack  // of the commit that made the change, or found it made; nil after an error
 
 	of       *caller // whose change it is; nil when it has a result
 	deadline time.Time
+}
+
+// ack says when the store answered a commit, and how long the commit had taken then.
+type ack struct {
+	at   time.Time
+	took time.Duration
 }
 
 // caller is one call of Apply that waits for its changes.

@@ -46,7 +46,7 @@ func newDeadLetters(
 
 // receive keeps events that the sidecar could not deliver, from the dead-letter
 // topic.
-func (d *deadLetters) receive(ctx context.Context, entries []entry) {
+func (d *deadLetters) receive(ctx context.Context, _ time.Time, entries []entry) {
 	d.keep(ctx, "", entries)
 }
 
@@ -83,7 +83,7 @@ func (d *deadLetters) keep(ctx context.Context, topic string, entries []entry) {
 	for _, e := range kept {
 		e.status = statusSuccess
 		if e.reason != "" {
-			e.reason = "kept as a dead letter: " + e.reason
+			e.reason = keptAsLetter + e.reason
 		}
 	}
 	d.kept.WithLabelValues("listed").Add(float64(listed))
@@ -96,7 +96,10 @@ func (d *deadLetters) keep(ctx context.Context, topic string, entries []entry) {
 	logger.ErrorContext(ctx, "events can never be counted: see /deadletters")
 }
 
-const maxLogged = 1000 // bytes of an event
+const (
+	maxLogged    = 1000 // bytes of an event
+	keptAsLetter = "kept as a dead letter: "
+)
 
 type lettersOutput struct {
 	Body struct {

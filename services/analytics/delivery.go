@@ -55,12 +55,16 @@ func newDeliveries(t tokens, logger *slog.Logger) *deliveries {
 	}
 }
 
-// route returns a subscription route. handle sets the status of each entry of a
-// delivery; bare answers a body that is no delivery.
+// handler sets the status of each entry of a delivery that arrived then.
+type handler func(ctx context.Context, arrived time.Time, entries []entry)
+
+// route returns a subscription route. handle is for deliveries; bare answers a body that
+// is none.
 func (d *deliveries) route(
-	handle func(context.Context, []entry), bare func(*http.Request, []byte) (deliveryAnswer, *fastapi.Error),
+	handle handler, bare func(*http.Request, []byte) (deliveryAnswer, *fastapi.Error),
 ) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		arrived := time.Now()
 		if !d.tokens.mayDeliver(c.Request) {
 			fastapi.Refuse(c, notDelivered())
 			return
@@ -87,7 +91,7 @@ func (d *deliveries) route(
 		// A client that is still sending does not read its answer.
 		defer func() { _, _ = io.Copy(io.Discard, io.LimitReader(c.Request.Body, 4*maxDelivery)) }()
 		if startsBatch(body) {
-			d.batch(c, body, arena, handle)
+			d.batch(c, body, arena, arrived, handle)
 			return
 		}
 		whole, err := io.ReadAll(body)
@@ -95,9 +99,9 @@ func (d *deliveries) route(
 		case err != nil:
 			fastapi.Refuse(c, fastapi.NewError(http.StatusBadRequest, "The body cannot be read: "+err.Error()))
 		case s.isBatch():
-			d.batch(c, bytes.NewReader(whole), arena, handle)
+			d.batch(c, bytes.NewReader(whole), arena, arrived, handle)
 		case s.SpecVersion != nil || isCloudEvents(c.ContentType()):
-			d.single(c, s, whole, arena, handle)
+			d.single(c, s, whole, arena, arrived, handle)
 		case !d.tokens.mayAdminister(c.Request):
 			fastapi.Refuse(c, fastapi.Unauthorized())
 		case len(whole) > maxBare:
@@ -116,7 +120,7 @@ func (d *deliveries) route(
 func isCloudEvents(contentType string) bool { return contentType == contract.CloudEventsContentType }
 
 // batch handles a bulk delivery.
-func (d *deliveries) batch(c *gin.Context, body io.Reader, arena *[]byte, handle func(context.Context, []entry)) {
+func (d *deliveries) batch(c *gin.Context, body io.Reader, arena *[]byte, arrived time.Time, handle handler) {
 	ctx := c.Request.Context()
 	entries, err := readBatch(body, arena)
 	if err != nil {
@@ -127,7 +131,7 @@ func (d *deliveries) batch(c *gin.Context, body io.Reader, arena *[]byte, handle
 			return
 		}
 	}
-	handle(ctx, entries)
+	handle(ctx, arrived, entries)
 	c.Set(serve.Quiet, true)
 	c.Data(http.StatusOK, "application/json", answerBatch(entries))
 }
@@ -140,7 +144,7 @@ type deliveryAnswer struct {
 
 // single handles a CloudEvent that came alone.
 func (d *deliveries) single(
-	c *gin.Context, s single, body []byte, arena *[]byte, handle func(context.Context, []entry),
+	c *gin.Context, s single, body []byte, arena *[]byte, arrived time.Time, handle handler,
 ) {
 	one := []entry{{payload: body}}
 	if s.fromSidecar() {
@@ -149,7 +153,7 @@ func (d *deliveries) single(
 			one[0].payload = unpack(s.DataBase64, arena)
 		}
 	}
-	handle(c.Request.Context(), one)
+	handle(c.Request.Context(), arrived, one)
 	c.JSON(http.StatusOK, deliveryAnswer{one[0].status, one[0].reason})
 }
 

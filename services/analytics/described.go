@@ -24,6 +24,7 @@ type cloudEvent struct {
 	Source      string    `json:"source"`
 	Type        string    `json:"type"`
 	Time        time.Time `json:"time" doc:"The same for every copy of the event."`
+	Received    time.Time `json:"receivedtime,omitempty" doc:"When chat got the message; it is only shown."`
 	Data        bareEvent `json:"data"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
@@ -19,6 +20,8 @@ var errNoLetter = errors.New("no such dead letter")
 type letterBox struct {
 	store  state.Store
 	budget time.Duration // for one change
+
+	changes atomic.Uint64 // how often this process may have changed the letters
 
 	turn      chan struct{} // holds one token, so that changes of this process do not conflict
 	fullUntil time.Time     // belongs to the one with the token
@@ -137,6 +140,7 @@ func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter,
 	case <-ctx.Done():
 		return fmt.Errorf("waiting to change the dead letters: %w", context.Cause(ctx))
 	}
+	defer b.changes.Add(1)
 	_, err := state.Update(ctx, b.store, contract.DeadLettersKey, 0, func(value []byte) ([]byte, error) {
 		letters, err := decodeLetters(value)
 		if err != nil { // a damaged list must not hold up events: it begins again

@@ -7,7 +7,10 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"os"
+	"sync"
 
+	"daca/services/analytics/activity"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
 )
@@ -35,13 +38,22 @@ func run(ctx context.Context, environ []string, stdout io.Writer) error {
 		Window: cfg.DedupWindow, Budget: cfg.CommitBudget,
 	}, logger, metrics)
 	letters := newDeadLetters(dapr, dapr, cfg.CommitBudget, logger, metrics)
+	host, _ := os.Hostname() // it is only shown
+	shown := activity.New(dapr, host, logger, metrics)
 	arriving := newDeliveries(tokens{app: cfg.AppToken, admin: cfg.AdminToken}, logger)
-	api := newAPI(cfg, counts, letters, arriving, []serve.Check{
+	api := newAPI(cfg, counts, letters, shown, arriving, []serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.StateStore, Probe: counts.Ping},
 		{Name: "deliveries", Optional: true, Probe: func(ctx context.Context) error {
 			return cmp.Or(arriving.Risk(), dapr.Risks(ctx))
 		}},
 	}, logger, metrics)
-	return dapr.WithETags(ctx, contract.StateStore, api.Run)
+	return dapr.WithETags(ctx, contract.StateStore, func(ctx context.Context) error {
+		showing, stop := context.WithCancel(context.WithoutCancel(ctx)) // also what is counted during the stop
+		var sharing sync.WaitGroup
+		defer sharing.Wait()
+		defer stop()
+		sharing.Go(func() { shown.Run(showing) })
+		return api.Run(ctx)
+	})
 }

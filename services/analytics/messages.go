@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
+	"daca/services/analytics/activity"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 )
@@ -15,12 +17,13 @@ type events struct {
 	change  func(int64) int64 // what an event does to the count; nil only makes the user known
 	counts  *counter
 	letters *deadLetters
+	shown   *activity.Activity
 }
 
 // handle makes the changes of all events at once. An event that can never be
 // counted becomes a dead letter, and costs the others nothing. What the store does
 // not take is to be delivered again.
-func (e *events) handle(ctx context.Context, entries []entry) {
+func (e *events) handle(ctx context.Context, arrived time.Time, entries []entry) {
 	changes := make([]*change, 0, len(entries))
 	all := make([]change, len(entries))
 	for i := range entries {
@@ -29,7 +32,10 @@ func (e *events) handle(ctx context.Context, entries []entry) {
 			entries[i].reason = err.Error()
 			continue
 		}
-		all[i] = change{user: event.UserID, operation: operation{ID: event.ID, Time: event.Time, Change: e.change}}
+		all[i] = change{
+			user: event.UserID, received: event.Received,
+			operation: operation{ID: event.ID, Time: event.Time, Change: e.change},
+		}
 		changes = append(changes, &all[i])
 	}
 	applyErr := e.counts.Apply(ctx, changes...)
@@ -50,6 +56,7 @@ func (e *events) handle(ctx context.Context, entries []entry) {
 		}
 	}
 	e.letters.keep(ctx, e.want.Topic(), entries)
+	e.shown.Record(e.records(arrived, entries, all))
 }
 
 // reason says why an event can never be counted; it is empty if that was done.
@@ -93,9 +100,12 @@ func (e *events) bare(r *http.Request, body []byte) (deliveryAnswer, *fastapi.Er
 		return deliveryAnswer{}, fastapi.Unprocessable("string_too_long", "String should have at most 255 characters", key,
 			"header", "Idempotency-Key")
 	}
-	if _, err := e.counts.do(r.Context(), event.UserID, request(string(e.want), key, "", e.change)); err != nil {
+	arrived := time.Now()
+	ch, err := e.counts.do(r.Context(), event.UserID, request(string(e.want), key, "", e.change))
+	if err != nil {
 		return deliveryAnswer{}, failed(err)
 	}
+	e.shown.Record(e.bareRecord(arrived, ch))
 	return deliveryAnswer{Status: "success"}, nil
 }
 

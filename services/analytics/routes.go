@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"daca/services/analytics/activity"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 	"daca/services/internal/serve"
@@ -16,7 +16,7 @@ import (
 // newAPI returns the whole HTTP surface of the service. Probes and documentation
 // come with fastapi.New.
 func newAPI(
-	cfg config, counts *counter, letters *deadLetters,
+	cfg config, counts *counter, letters *deadLetters, shown *activity.Activity,
 	arriving *deliveries, checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
 ) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
@@ -31,6 +31,9 @@ func newAPI(
 	})
 	a := &analytics{counts: counts, logger: logger}
 	api.Welcome("analytics")
+	look := &looking{shown: shown, letters: newLetterSummary(letters.box, logger), logger: logger}
+	fastapi.Register(api, arriving.tokens.admit(api.Operation("activity", "GET", "/activity", "analytics",
+		"What became of the last events?", 401, 503)), look.get)
 	serveMCP(api, a, cfg.MaxBodyBytes)
 	fastapi.Register(api, api.Operation("get-analytics", "GET", "/analytics/{user_id}", "analytics",
 		"How many messages has the user sent?", 404, 422, 503), a.get)
@@ -40,7 +43,7 @@ func newAPI(
 	fastapi.Register(api, operator(api.Operation("increment", "POST", "/analytics/{user_id}/increment", "analytics",
 		"Add one to the user's count", 409, 422, 503)), a.increment)
 
-	subscribe := func(id, topic, summary string, handle func(context.Context, []entry),
+	subscribe := func(id, topic, summary string, handle handler,
 		bare func(*http.Request, []byte) (deliveryAnswer, *fastapi.Error),
 	) {
 		op := api.Operation(id, "POST", "/"+topic, "subscriptions", summary, 400, 401, 413, 415, 422, 503)
@@ -48,10 +51,10 @@ func newAPI(
 		api.OpenAPI().AddOperation(&op)
 		api.Engine.POST(op.Path, arriving.route(handle, bare))
 	}
-	sent := &events{want: contract.MessageSent, change: addOne, counts: counts, letters: letters}
+	sent := &events{want: contract.MessageSent, change: addOne, counts: counts, letters: letters, shown: shown}
 	subscribe("messages", contract.TopicMessages,
 		"Count the MessageSent events of topic messages", sent.handle, sent.bare)
-	registered := &events{want: contract.UserRegistered, counts: counts, letters: letters}
+	registered := &events{want: contract.UserRegistered, counts: counts, letters: letters, shown: shown}
 	subscribe("users", contract.TopicUsers,
 		"Make the users of the UserRegistered events of topic users known", registered.handle, registered.bare)
 	subscribe("deadletters-receive", contract.TopicDeadLetters,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"daca/services/analytics/activity"
 	"daca/services/internal/apitest"
 	"daca/services/internal/contract"
 	"daca/services/internal/serve"
@@ -43,6 +44,7 @@ type service struct {
 	store  *memoryStore
 	broker *fakeBroker
 	counts *counter
+	shown  *activity.Activity
 }
 
 func newService(t testing.TB, environ ...string) *service {
@@ -60,7 +62,8 @@ func newService(t testing.TB, environ ...string) *service {
 	letters := newDeadLetters(s.store, s.broker, cfg.CommitBudget, logger, metrics)
 	checks := []serve.Check{{Name: contract.StateStore, Probe: s.counts.Ping}}
 	arriving := newDeliveries(tokens{app: cfg.AppToken, admin: cfg.AdminToken}, logger)
-	s.Handler = newAPI(cfg, s.counts, letters, arriving, checks, logger, metrics).Handler()
+	s.shown = activity.New(s.store, "replica", logger, metrics)
+	s.Handler = newAPI(cfg, s.counts, letters, s.shown, arriving, checks, logger, metrics).Handler()
 	return s
 }
 

@@ -2,6 +2,10 @@ package main
 
 import (
 	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"daca/services/internal/fastapi"
 	"daca/services/internal/sidecar"
@@ -21,6 +25,20 @@ func (t tokens) mayDeliver(r *http.Request) bool {
 // mayAdminister reports whether the request is from an operator.
 func (t tokens) mayAdminister(r *http.Request) bool {
 	return t.admin == "" || fastapi.HasBearer(r, t.admin)
+}
+
+// admit returns the operation so that it is only for requests from the sidecar, which
+// passes on those of other services, or from an operator.
+func (t tokens) admit(op huma.Operation) huma.Operation {
+	op.Middlewares = append(slices.Clone(op.Middlewares), func(ctx huma.Context, next func(huma.Context)) {
+		if c := humagin.Unwrap(ctx); !t.mayDeliver(c.Request) {
+			fastapi.Refuse(c, fastapi.NewError(http.StatusUnauthorized,
+				"Only operators may see this, and other services through their Dapr sidecars."))
+			return
+		}
+		next(ctx)
+	})
+	return op
 }
 
 func notDelivered() *fastapi.Error {

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"daca/services/internal/state"
 )
 
 // apply makes the changes of one document, and returns the segments that have to be
-// stored before it.
-func (c *counter) apply(w *work, m memory) (segments []*sealedSegment) {
+// stored before it. Changes that are found to be made have the ack read.
+func (c *counter) apply(w *work, m memory, read *ack) (segments []*sealedSegment) {
 	for _, ch := range w.changes {
 		ch.verdict = w.doc.apply(ch.operation, m)
 		ch.count = w.doc.count
@@ -16,6 +17,7 @@ func (c *counter) apply(w *work, m memory) (segments []*sealedSegment) {
 	}
 	if !w.changed {
 		for _, ch := range w.changes {
+			ch.ack = read
 			c.settle(ch, nil)
 		}
 		return nil
@@ -68,8 +70,9 @@ func (c *counter) merge(d *document, m memory) (*sealedSegment, error) {
 	return s, err
 }
 
-// write stores the segments, and then the documents that changed.
-func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSegment) error {
+// write stores the segments, and then the documents that changed, for a commit that began
+// then.
+func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSegment, began time.Time) error {
 	values := make([]state.Put, len(segments))
 	for i, s := range segments {
 		values[i] = s.Put
@@ -102,6 +105,8 @@ func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSe
 	for _, group := range inParts(documents) {
 		c.metrics.calls.WithLabelValues("put").Inc()
 		err := c.store.Put(ctx, group...)
+		now := time.Now()
+		written := &ack{at: now, took: now.Sub(began)}
 		guessed := false
 		for _, item := range group {
 			w := byKey[item.Key]
@@ -111,6 +116,7 @@ func (c *counter) write(ctx context.Context, works []*work, segments []*sealedSe
 				continue
 			}
 			for _, ch := range w.changes {
+				ch.ack = written
 				c.settle(ch, nil)
 			}
 			c.cache.put(w.key, w.doc, w.etag)

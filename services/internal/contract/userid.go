@@ -84,4 +84,5 @@ func SegmentKey(name string) string { return "%_events_" + name }
 const (
 	DeadLettersKey = "%_deadletters" // the list of dead letters
 	PingKey        = "%_ping"        // nobody writes it; a probe of the store reads it
+	ActivityKey    = "%_activity"    // what the replicas of analytics show of the last events
 )
