@@ -1,7 +1,10 @@
 package session
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -27,8 +30,16 @@ type Turn struct {
 	Text     string          `json:"text" doc:"What the user said."`
 	Messages []agent.Message `json:"messages" doc:"What the agent said, with the tools that it called and their results. The last one is the reply."`
 	Stopped  bool            `json:"stopped,omitzero" doc:"The user stopped the answer, which is therefore not whole."`
-	// Shortened is set by Append.
-	Shortened bool `json:"shortened,omitzero" doc:"The turn was too large to be kept whole."`
+	// MessageCount is what the agent is told again if it answers the same message again.
+	MessageCount *int64 `json:"message_count,omitempty" doc:"How many messages the user had sent before, as the agent was told; absent if it was not."`
+	// Shortened and TextSHA256 are set by Append.
+	Shortened  bool   `json:"shortened,omitzero" doc:"The turn was too large to be kept whole."`
+	TextSHA256 string `json:"text_sha256,omitzero" doc:"Of the whole text, in hexadecimal digits, if it was too long to be kept."`
+}
+
+// Says reports whether the text is what the user said, or what the turn shows of it.
+func (t Turn) Says(text string) bool {
+	return t.Text == text || t.TextSHA256 != "" && t.TextSHA256 == digest(text)
 }
 
 // document is a session as it is stored:
@@ -42,8 +53,9 @@ type Turn struct {
 //	      {"role": "assistant", "tool_calls": [{"id": "c1", "name": "get_current_time", "arguments": "{}"}]},
 //	      {"role": "tool", "tool_call_id": "c1", "content": "2026-01-02 12:00:00 UTC"},
 //	      {"role": "assistant", "content": "It is noon."}
-//	    ]
-//	  }, …]
+//	    ], "message_count": 5
+//	  }, …],
+//	  "replaced": ["5c1f9c1e-6b5d-4c57-9d0e-2a4b6c8d0e1f", …]
 //	}
 //
 // A session that was deleted leaves a mark until its time is over:
@@ -64,7 +76,13 @@ type document struct {
 	Dropped   int             `json:"dropped_turns"` // the oldest, because the document became too large
 	// Turns are not decoded before somebody needs one: most of them nobody does.
 	Turns []jsontext.Value `json:"turns"`
+	// Replaced are the ids of the newest turns that others have replaced. Such a turn may be
+	// kept once more, late, by a replica that finishes the run of a dead one.
+	Replaced []string `json:"replaced,omitzero"`
 }
+
+// maxReplaced limits the ids of turns that were replaced.
+const maxReplaced = 16
 
 func decodeDocument(value []byte) (d document, err error) {
 	if len(value) == 0 {
@@ -122,17 +140,59 @@ func (d *document) touch(now time.Time) {
 	}
 }
 
-// has reports whether the session has the turn.
-func (d *document) has(id string) bool {
+// has reports whether the session has the turn, or had it and it was replaced.
+func (d *document) has(id string) bool { return d.index(id) >= 0 || slices.Contains(d.Replaced, id) }
+
+// index returns where the turn is, or -1.
+func (d *document) index(id string) int {
 	for i := len(d.Turns) - 1; i >= 0; i-- {
-		var turn struct {
-			ID string `json:"id"`
-		}
-		if jsonv2.Unmarshal(d.Turns[i], &turn) == nil && turn.ID == id {
-			return true
+		if idOf(d.Turns[i]) == id {
+			return i
 		}
 	}
-	return false
+	return -1
+}
+
+// idOf returns the id of a turn, or nothing if it cannot be read.
+func idOf(raw jsontext.Value) string {
+	var turn struct {
+		ID string `json:"id"`
+	}
+	if jsonv2.Unmarshal(raw, &turn) != nil {
+		return ""
+	}
+	return turn.ID
+}
+
+// find returns the turn and where it is, or -1.
+func (d *document) find(id string) (at int, found Turn) {
+	at = d.index(id)
+	if at < 0 || jsonv2.Unmarshal(d.Turns[at], &found) != nil {
+		return -1, Turn{}
+	}
+	return at, found
+}
+
+// replace makes room for a turn in the place of the one with the id, if that is there: it
+// and all later ones go. A title that is the beginning of the first message follows it.
+func (d *document) replace(id string, by Turn) {
+	at, old := d.find(id)
+	if id == "" || at < 0 {
+		return
+	}
+	for _, raw := range d.Turns[at:] {
+		d.Replaced = append(d.Replaced, idOf(raw))
+	}
+	d.Replaced = d.Replaced[max(len(d.Replaced)-maxReplaced, 0):]
+	d.Turns = d.Turns[:at]
+	if at == 0 && d.Dropped == 0 && d.Title == Title(old.Text) {
+		d.Title = Title(by.Text)
+	}
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 // maxTitle is the length of a title, in code points.

@@ -18,6 +18,8 @@ import (
 var (
 	// ErrNotFound is the error for a session that does not exist.
 	ErrNotFound = errors.New("no such session")
+	// ErrNoTurn is the error for a turn that no session of the user with the id has.
+	ErrNoTurn = errors.New("no such turn")
 	// ErrDeleted is the error for a turn of a session that was deleted during the answer.
 	ErrDeleted = errors.New("the session was deleted during the answer")
 	// ErrUnreadable is the error for a document that this version cannot read. It is left

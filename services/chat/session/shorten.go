@@ -52,12 +52,19 @@ func (t *Turn) shorten() bool {
 		return true
 	}
 	longest = &t.Text
+	whole := digest(t.Text)
 	for i := range t.Messages {
 		if m := &t.Messages[i]; len(m.Content) > len(*longest) {
 			longest = &m.Content
 		}
 	}
-	return halve(longest)
+	if !halve(longest) {
+		return false
+	}
+	if longest == &t.Text && t.TextSHA256 == "" {
+		t.TextSHA256 = whole
+	}
+	return true
 }
 
 // halve leaves half of a text, unless that is too short to be worth it.
