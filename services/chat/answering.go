@@ -119,8 +119,13 @@ func (s *streams) failure(ctx context.Context, err error) runs.Outcome {
 //
 //	{
 //	  "user_id": "alice", "session_id": "s1", "text": "Hi", "event_id": "0f0b…",
-//	  "event_time": "2026-01-02T12:00:00.123Z", "answer": {"Reply": "Hello!", …}
+//	  "event_time": "2026-01-02T12:00:00.123Z", "answer": {"Reply": "Hello!", …}, "message_count": 5
 //	}
+//
+// The event of a message that replaces a turn is published too, unless it is the same
+// message again:
+//
+//	{…, "replaces": "5c1f9c1e-…", "again": true}
 type effects struct {
 	UserID         contract.UserID `json:"user_id"`
 	SessionID      string          `json:"session_id"`
@@ -131,6 +136,9 @@ type effects struct {
 	EventID        string          `json:"event_id"`
 	EventTime      time.Time       `json:"event_time"`
 	Answer         agent.Answer    `json:"answer"`
+	MessageCount   *int64          `json:"message_count,omitempty"`
+	Replaces       string          `json:"replaces,omitempty"`
+	Again          bool            `json:"again,omitempty"`
 }
 
 // maxEffects limits what is stored of an answer, in bytes: sidecars take requests of 4 MiB.
@@ -147,6 +155,7 @@ func (s *streams) outcome(ctx context.Context, state runs.State, m *message, ans
 		UserID: m.userID, SessionID: m.sessionID, Text: m.text, IdempotencyKey: m.idempotencyKey,
 		Settled: m.claim != nil,
 		History: m.history, EventID: event.ID, EventTime: event.Time, Answer: answer,
+		MessageCount: m.messageCount, Replaces: m.replaces, Again: m.again,
 	}
 	encoded, err := json.Marshal(e)
 	if err == nil && len(encoded) > maxEffects {
@@ -164,7 +173,7 @@ func (s *streams) settle(ctx context.Context, of runs.Info, outcome runs.Outcome
 	return s.settleMessage(ctx, nil, of, outcome)
 }
 
-// settleMessage publishes the event of an answer and adds the turn to the session. If that
+// settleMessage publishes the event of an answer, if it counts, and adds the turn to the session. If that
 // fails, so does the run. The message is nil if another replica knew it.
 func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, outcome runs.Outcome) runs.Outcome {
 	var e effects
@@ -174,7 +183,7 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 	if m == nil {
 		m = &message{
 			userID: e.UserID, sessionID: e.SessionID, text: e.Text, idempotencyKey: e.IdempotencyKey,
-			history: e.History,
+			history: e.History, messageCount: e.MessageCount, replaces: e.Replaces, again: e.Again,
 		}
 	}
 	m.stopped = outcome.State == runs.Stopped

@@ -56,6 +56,7 @@ type chatInput struct {
 		Text     string          `json:"text" pattern:"^[^\\x00]*$" patternDescription:"text without NUL" example:"Hello, how are you?"`
 		Metadata *metadataInput  `json:"metadata,omitempty"`
 		Tags     tags            `json:"tags,omitempty"`
+		Replaces string          `json:"replaces,omitempty" minLength:"1" maxLength:"64" doc:"The id of a turn of the session, which has to be given. This message comes in the place of that turn and all later ones. With the same text it is the same message, which does not count again."`
 	}
 }
 
@@ -108,6 +109,10 @@ func (in *chatInput) validate() error {
 	if strings.TrimSpace(in.Body.Text) == "" {
 		return fastapi.NewError(http.StatusBadRequest, "Message text cannot be empty")
 	}
+	if given := in.Body.Metadata; in.Body.Replaces != "" && (given == nil || given.SessionID == "") {
+		return fastapi.Unprocessable("value_error",
+			"A turn is replaced in its session: metadata.session_id is needed", in.Body.Replaces, "body", "replaces")
+	}
 	return nil
 }
 
@@ -120,6 +125,9 @@ type message struct {
 	stopped        bool   // whether the user stopped the answer
 	run            string // the run that answers; empty for a new one
 	claim          *claim // the id and time of its event, if they are settled
+	replaces       string // the id of the turn in whose place this one comes, or empty
+	again          bool   // whether it is the message of that turn, which has counted
+	messageCount   *int64 // what the user has sent before; nil if that is not known
 
 	conversation *session.Conversation // nil if this replica has not opened it
 	history      history
@@ -127,7 +135,9 @@ type message struct {
 
 // message returns the message of a valid input.
 func (in *chatInput) message() *message {
-	m := &message{userID: in.Body.UserID, text: in.Body.Text, idempotencyKey: in.IdempotencyKey}
+	m := &message{
+		userID: in.Body.UserID, text: in.Body.Text, idempotencyKey: in.IdempotencyKey, replaces: in.Body.Replaces,
+	}
 	if given := in.Body.Metadata; given != nil && given.SessionID != "" {
 		m.sessionID = given.SessionID
 		return m
@@ -142,34 +152,42 @@ func (in *chatInput) message() *message {
 func (c *chat) prepare(ctx context.Context, m *message) agent.Request {
 	var opening sync.WaitGroup
 	opening.Go(func() { c.recall(ctx, m) })
-	count, known := c.count(ctx, m.userID)
+	instructions := agent.Instructions(c.countBefore(ctx, m))
 	opening.Wait()
 	return agent.Request{
-		Instructions: agent.Instructions(count, known) + c.tools.Notice(),
+		Instructions: instructions + c.tools.Notice(),
 		History:      m.conversation.History,
 		Text:         m.text,
 		Tools:        c.tools.Tools(),
 	}
 }
 
-// finish publishes the event of a message that is answered, adds the turn to its session,
-// and returns what the client gets. Without an error the event is in the broker or on
-// disk. It goes on after the end of ctx. For one event it may be called again, on any
-// replica.
+// finish publishes the event of a message that is answered, unless that has counted before,
+// adds the turn to its session, and returns what the client gets. Without an error the event
+// is in the broker or on disk. It goes on after the end of ctx. For one event it may be
+// called again, on any replica.
 func (c *chat) finish(
 	ctx context.Context, m *message, event contract.Event, answer agent.Answer,
 ) (out chatAnswer, err error) {
 	var keeping sync.WaitGroup
-	keeping.Go(func() {
+	keep := func() {
 		if !c.keep(ctx, m, event, answer) {
 			out.Metadata.Kept = new(false)
 		}
-	})
-	key := m.idempotencyKey
-	if m.claim != nil { // there is nothing left to agree on
-		key = ""
 	}
-	err = c.publish(ctx, event, key)
+	if m.replaces == "" {
+		keeping.Go(keep)
+	}
+	if !m.again {
+		key := m.idempotencyKey
+		if m.claim != nil { // there is nothing left to agree on
+			key = ""
+		}
+		err = c.publish(ctx, event, key)
+	}
+	if m.replaces != "" && err == nil { // a failure replaces nothing
+		keep()
+	}
 	keeping.Wait()
 	if err != nil {
 		return chatAnswer{}, err

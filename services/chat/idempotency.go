@@ -51,7 +51,8 @@ func (in *chatInput) digest() (string, error) {
 		Text      string
 		SessionID string
 		Tags      []json.RawMessage
-	}{UserID: in.Body.UserID, Text: in.Body.Text, Tags: in.Body.Tags.items}
+		Replaces  string `json:",omitempty"` // so that digests of earlier versions hold
+	}{UserID: in.Body.UserID, Text: in.Body.Text, Tags: in.Body.Tags.items, Replaces: in.Body.Replaces}
 	if in.Body.Metadata != nil {
 		said.SessionID = in.Body.Metadata.SessionID
 	}
@@ -75,10 +76,10 @@ var (
 )
 
 // claim returns what holds under the key, which is mine if it is the first, or if the run
-// that held has led to nothing. It fails with errOtherBody, with errKeysAway, and with the
-// errors of ledToNothing.
+// that held has led to nothing. Where it would be mine it fails with refused, unless that is
+// nil. It also fails with errOtherBody, with errKeysAway, and with the errors of ledToNothing.
 func (k *keys) claim(
-	ctx context.Context, key string, mine keyed, ledToNothing func(keyed) (bool, error),
+	ctx context.Context, key string, mine keyed, refused error, ledToNothing func(keyed) (bool, error),
 ) (*keyed, error) {
 	ctx, cancel := context.WithTimeout(ctx, k.budget)
 	defer cancel()
@@ -87,6 +88,9 @@ func (k *keys) claim(
 		holds := decodeKeyed(value)
 		switch {
 		case holds == nil:
+			if refusal = refused; refusal != nil {
+				return nil, refusal
+			}
 			return json.Marshal(mine)
 		case holds.RunID == mine.RunID: // the last try was written after all
 			return nil, state.ErrKeep
@@ -104,6 +108,9 @@ func (k *keys) claim(
 			if !nothing {
 				return nil, state.ErrKeep
 			}
+		}
+		if refusal = refused; refusal != nil {
+			return nil, refusal
 		}
 		next := mine
 		next.claim = holds.claim // all answers are one message

@@ -43,6 +43,7 @@ func newBrowser(cfg config, made *page.Page) *browser {
 	return &browser{page: made, config: pageConfig{
 		Version:    serve.Version(),
 		Model:      pageModel{Name: name, Offline: name == offlineModel},
+		Replaces:   true,
 		Kubernetes: cfg.KubernetesHost != "",
 	}}
 }

@@ -47,7 +47,7 @@ func TestPageConfig(t *testing.T) {
 		}
 	}
 	rec := request(newService(t).Handler, http.MethodGet, "/page/config")
-	const want = `{"version":"dev","model":{"name":"gpt-4o","offline":false},"replaces":false,"kubernetes":false}`
+	const want = `{"version":"dev","model":{"name":"gpt-4o","offline":false},"replaces":true,"kubernetes":false}`
 	if rec.Code != http.StatusOK || rec.Body.String() != want {
 		t.Errorf("/page/config answers %d %s, want %s", rec.Code, rec.Body, want)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"daca/services/chat/runs"
+	"daca/services/chat/session"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 )
@@ -22,11 +23,7 @@ const startPatience = 10 * time.Second
 // answerOnce answers a message. With an Idempotency-Key the answer belongs to the first request
 // with the key: a repetition gets what that got, and as long as it is not answered, 409.
 func (s *streams) answerOnce(ctx context.Context, in *chatInput) (*chatOutput, error) {
-	if err := in.validate(); err != nil {
-		return nil, err
-	}
-	m := in.message()
-	holds, err := s.claim(ctx, in, m)
+	m, holds, err := s.admit(ctx, in)
 	switch {
 	case err != nil:
 		return nil, err
@@ -51,13 +48,32 @@ func (s *streams) answerOnce(ctx context.Context, in *chatInput) (*chatOutput, e
 	return outputOf(ended)
 }
 
+// admit returns the message of an input, and what holds under its key, see claim. The error
+// is the answer to an input that is not answered otherwise.
+func (s *streams) admit(ctx context.Context, in *chatInput) (*message, *keyed, error) {
+	if err := in.validate(); err != nil {
+		return nil, nil, err
+	}
+	m := in.message()
+	var refused error
+	switch err := s.chat.openReplaced(ctx, m); {
+	case errors.Is(err, session.ErrNoTurn): // an earlier request with the key may have replaced it
+		refused = fastapi.NewError(http.StatusNotFound, "Turn not found")
+	case err != nil:
+		return nil, nil, s.chat.unread(ctx, err)
+	}
+	holds, err := s.claim(ctx, in, m, refused)
+	return m, holds, err
+}
+
 // claim makes the message one that a run answers, if it has an Idempotency-Key, and
 // returns what holds under that: the run of the message, or an earlier one. It returns nil
 // without a key, and where the store is away: then the message is answered all the same,
-// and its event alone is the same as that of other requests with the key.
-func (s *streams) claim(ctx context.Context, in *chatInput, m *message) (*keyed, error) {
+// and its event alone is the same as that of other requests with the key. If refused is not
+// nil, the message gets that answer unless an earlier request holds.
+func (s *streams) claim(ctx context.Context, in *chatInput, m *message, refused error) (*keyed, error) {
 	if m.idempotencyKey == "" {
-		return nil, nil //nolint:nilnil // see above
+		return nil, refused
 	}
 	digest, err := in.digest()
 	if err != nil {
@@ -68,13 +84,16 @@ func (s *streams) claim(ctx context.Context, in *chatInput, m *message) (*keyed,
 		claim: claim{ID: event.ID, Time: event.Time}, Digest: digest,
 		SessionID: m.sessionID, RunID: runs.NewID(), Begun: time.Now().UTC(),
 	}
-	holds, err := s.keys.claim(ctx, contract.IdempotencyKey(contract.MessageSent, m.userID, m.idempotencyKey), mine,
+	key := contract.IdempotencyKey(contract.MessageSent, m.userID, m.idempotencyKey)
+	holds, err := s.keys.claim(ctx, key, mine, refused,
 		func(k keyed) (bool, error) { return s.ledToNothing(ctx, k) })
 	switch {
 	case errors.Is(err, errOtherBody):
 		return nil, fastapi.Unprocessable("idempotency_key_reused",
 			"The Idempotency-Key was used for another message: use a new key for each message",
 			m.idempotencyKey, "header", "Idempotency-Key")
+	case errors.Is(err, errKeysAway) && m.replaces != "":
+		return nil, s.chat.unread(ctx, err)
 	case errors.Is(err, errKeysAway):
 		s.logger.WarnContext(ctx, "a message is answered, perhaps again",
 			"dependency", contract.StateStore, "error", err)

@@ -31,7 +31,7 @@ func newAPI(
 	b.register(api)
 	api.Welcome("chat", b.welcome)
 	fastapi.Register(api, api.Operation("chat", "POST", "/chat/", "chat",
-		"Send a message to the agent", 400, 409, 413, 415, 422, 502, 503, 504), s.answerOnce)
+		"Send a message to the agent", 400, 404, 409, 413, 415, 422, 500, 502, 503, 504), s.answerOnce)
 	unslashed := api.Operation("chat-unslashed", "POST", "/chat", "chat", "The same as /chat/")
 	unslashed.Hidden = true
 	fastapi.Register(api, unslashed, s.answerOnce)

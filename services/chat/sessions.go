@@ -52,9 +52,11 @@ func (c *chat) keep(ctx context.Context, m *message, event contract.Event, answe
 	conversation := m.conversation
 	if conversation == nil {
 		conversation = session.Resume(m.userID, m.sessionID)
+		conversation.Replaces = m.replaces
 	}
 	err := c.sessions.Append(ctx, conversation, session.Turn{
 		ID: event.ID, Time: event.Time, Text: m.text, Messages: answer.Messages, Stopped: m.stopped,
+		MessageCount: m.messageCount,
 	})
 	switch {
 	case err == nil:

@@ -153,7 +153,8 @@ func TestSessionRoutes(t *testing.T) {
 	rec := s.Send("GET", "/users/bob/sessions/s2", "")
 	want := fmt.Sprintf(`{"session_id":"s2","title":"message 2","created":"T","updated":"T","turn_count":1,`+
 		`"dropped_turns":0,`+
-		`"turns":[{"id":%q,"time":"T","text":"message 2","messages":[{"role":"assistant","content":%q}]}]}`,
+		`"turns":[{"id":%q,"time":"T","text":"message 2","messages":[{"role":"assistant","content":%q}],`+
+		`"message_count":3}]}`,
 		s.broker.events()[2].ID, reply)
 	if got := withoutTimes(rec.Body.Bytes()); got != want {
 		t.Errorf("the session is\n %s\nwant\n %s", got, want)

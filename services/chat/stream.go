@@ -75,11 +75,7 @@ const (
 // post begins to answer a message, and streams the answer. The stream of a repetition is
 // another view of the run that answers the first request with the Idempotency-Key.
 func (s *streams) post(ctx context.Context, in *chatInput) (*huma.StreamResponse, error) {
-	if err := in.validate(); err != nil {
-		return nil, err
-	}
-	m := in.message()
-	holds, err := s.claim(ctx, in, m)
+	m, holds, err := s.admit(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // register adds the routes of streams and runs.
 func (s *streams) register(api *fastapi.API) {
 	post := api.Operation("chat-stream", "POST", "/chat/stream", "chat",
-		"Send a message, and get the answer as it is made", 400, 409, 413, 415, 422, 503)
+		"Send a message, and get the answer as it is made", 400, 404, 409, 413, 415, 422, 500, 503)
 	post.Description = "The stream is a view of a run, which belongs to the service: when the connection is cut, the " +
 		"run goes on, and GET /runs/{run_id}/events continues the stream where it was cut. " +
 		"Failures of the model come as an event, because they come after the stream has begun."
