@@ -44,6 +44,8 @@ class Run {
 
   constructor(mock, user, session, text, replaces) {
     Object.assign(this, { mock, user, session, text, replaces });
+    this.passing = { key: this.id, type: "MessageSent", user_id: user, stage: "answering", received_at: this.started };
+    mock.pass(this.passing);
   }
 
   emit(event, data) {
@@ -79,10 +81,12 @@ class Run {
   fail(status, detail) {
     this.push("error", { status, detail });
     this.status = "failed";
+    this.mock.pass({ ...this.passing, stage: "failed" });
   }
 
   end(status) {
     const last = this.reply ? [{ role: "assistant", content: this.reply }] : [];
+    const counted = this.mock.counts.get(this.user) ?? 0;
     if (status === "answered" || this.reply) this.mock.keep(this, [...this.messages, ...last], status === "stopped");
     if (status === "stopped") this.push("stopped", { reply: this.reply });
     else {
@@ -93,7 +97,27 @@ class Run {
       });
     }
     this.status = status;
+    const count = this.mock.counts.get(this.user) ?? 0;
+    if (count > counted) this.mock.travel(this.passing, count);
   }
+}
+
+/** The time some ms after another one, with microseconds as the service has them. */
+export const later = (time, ms) => {
+  const whole = Math.floor(ms);
+  return new Date(Date.parse(time) + whole).toISOString().replace("Z", `${String(Math.round((ms - whole) * 1000)).padStart(3, "0")}Z`);
+};
+
+/** An event that was counted, as the stream of activity tells it. */
+export function countedEvent(user, count, { at = new Date(), answered = 640, broker = 1.4, analytics = 2.1, store = 0.6, ...rest } = {}) {
+  const received_at = at.toISOString();
+  const answered_at = later(received_at, answered);
+  const delivered_at = later(answered_at, broker);
+  return {
+    key: randomUUID(), id: randomUUID(), type: "MessageSent", user_id: user, stage: "counted",
+    received_at, answered_at, published_at: later(answered_at, broker * 0.7), delivered_at,
+    counted_at: later(delivered_at, analytics + store), stored_ms: store, count, outcome: "counted", ...rest,
+  };
 }
 
 export class Mock {
@@ -106,7 +130,10 @@ export class Mock {
   keys = new Map(); // Idempotency-Key → run
   requests = [];
   held = new Set();
-  broken = new Set(); // "count", "sessions", "stream", "events"
+  broken = new Set(); // "count", "sessions", "stream", "events", "activity"
+  activity = { events: [], minutes: [], users: [], dead_letters: { total: 0, letters: [] }, waiting: 0, analytics: "ok" };
+  token = ""; // of operators; without one, everybody is one
+  watchers = new Set();
   answers = [...answers];
   #gates = new Map();
   #sockets = new Set();
@@ -194,6 +221,65 @@ export class Mock {
     if (!same) this.counts.set(run.user, (this.counts.get(run.user) ?? 0) + 1);
   }
 
+  /** Tells the watchers of an event. */
+  pass(event) {
+    const { events } = this.activity;
+    const at = events.findIndex(({ key }) => key === event.key);
+    if (at >= 0) events[at] = event;
+    else events.push(event);
+    if (events.length > 60) events.shift();
+    for (const watcher of this.watchers) if (watcher.sees(event)) watcher.write("event", event);
+  }
+
+  /** Lets an event go from its answer to its count at once. */
+  travel(event, count) {
+    const answered_at = new Date().toISOString();
+    const published = { ...event, id: randomUUID(), stage: "published", answered_at, published_at: later(answered_at, 1.1) };
+    this.pass(published);
+    if (this.held.has("counting")) return;
+    const { key, ...counted } = countedEvent(event.user_id, count);
+    this.pass({ ...counted, ...published, stage: "counted", delivered_at: later(answered_at, 1.4), counted_at: later(answered_at, 4.1) });
+    const minute = answered_at.slice(0, 16) + ":00Z";
+    const minutes = this.activity.minutes.filter((one) => one.minute !== minute);
+    const before = this.activity.minutes.find((one) => one.minute === minute)?.counted ?? 0;
+    const users = [{ user_id: event.user_id, count, at: answered_at }, ...this.activity.users.filter(({ user_id }) => user_id !== event.user_id)];
+    this.tell({ minutes: [...minutes, { minute, counted: before + 1 }].slice(-30), users: users.slice(0, 20) });
+  }
+
+  /** Changes what is told besides the events. */
+  tell(changes) {
+    Object.assign(this.activity, changes);
+    for (const watcher of this.watchers) watcher.write("update", watcher.overview());
+  }
+
+  #watch(req, res, user) {
+    if (this.broken.has("activity")) return json(res, 503, { detail: "There are too many watchers." }, { "Retry-After": "1" });
+    const bearer = req.headers.authorization?.replace("Bearer ", "");
+    if (this.token && bearer !== undefined && bearer !== this.token) return json(res, 401, { detail: "The token is not the operator's." });
+    const operator = (!this.token || bearer === this.token) && this.activity.analytics === "ok";
+    res.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    const watcher = {
+      sees: (event) => operator || event.user_id === user,
+      write: (event, data) => write(res, { event, data }),
+      overview: () => {
+        const { events: _, ...rest } = this.activity;
+        return operator ? { ...rest, operator } : { ...rest, operator, dead_letters: null, users: rest.users.filter(({ user_id }) => user_id === user) };
+      },
+    };
+    this.watchers.add(watcher);
+    res.on("close", () => this.watchers.delete(watcher));
+    watcher.write("snapshot", { ...watcher.overview(), events: this.activity.events.filter(watcher.sees) });
+  }
+
+  #letter(req, res, id) {
+    const { total, letters } = this.activity.dead_letters;
+    if (this.token && req.headers.authorization !== `Bearer ${this.token}`) return json(res, 401, { detail: "An operator's token is needed." });
+    if (this.broken.has("replay")) return json(res, 409, { detail: "The event cannot be replayed: it has no type" });
+    if (!letters.some((letter) => letter.id === id)) return json(res, 404, { detail: "Dead letter not found" });
+    this.tell({ dead_letters: { total: total - 1, letters: letters.filter((letter) => letter.id !== id) } });
+    return json(res, 200, { status: req.method === "POST" ? "replayed" : "deleted", id });
+  }
+
   async #handle(req, res) {
     const url = new URL(req.url, this.url);
     const body = await text(req);
@@ -208,6 +294,11 @@ export class Mock {
         return res.end("<!doctype html><title>Blank</title><p>Blank");
       case "GET 1 readyz":
         return json(res, this.readiness.status === "unavailable" ? 503 : 200, this.readiness);
+      case "GET 1 activity":
+        return this.#watch(req, res, url.searchParams.get("user_id"));
+      case "POST 3 deadletters/replay":
+      case "DELETE 2 deadletters":
+        return this.#letter(req, res, parts[1]);
       case "POST 2 chat":
         return this.#stream(res, JSON.parse(body), req.headers["idempotency-key"]);
       case "GET 2 runs":
@@ -311,7 +402,7 @@ export class Mock {
 }
 
 function write(res, { id, event, data }) {
-  res.write(`event: ${event}\nid: ${id}\ndata: ${JSON.stringify(data)}\n\n`);
+  res.write(`event: ${event}\n${id ? `id: ${id}\n` : ""}data: ${JSON.stringify(data)}\n\n`);
 }
 
 function json(res, status, body, headers = {}) {

@@ -1,6 +1,6 @@
 // An answer in progress is a run, which belongs to the server: the page starts one, and
 // follows it, as often as the connection is lost.
-import { createParser } from "eventsource-parser";
+import { pause, readEvents } from "./events";
 import { ApiError, jsonBody, request } from "./http";
 
 export interface Message {
@@ -63,7 +63,6 @@ export async function stop(run: string): Promise<void> {
   await request(`runs/${encodeURIComponent(run)}`, { method: "DELETE" });
 }
 
-const silence = 25_000; // ms without as much as a comment, which comes every 10 s
 const pauses = [200, 500, 1000, 2000, 4000]; // ms before the next try
 
 class Stream {
@@ -90,7 +89,7 @@ class Stream {
       response = undefined;
       if (!this.run) throw new ApiError(0, "");
       this.follower.connection("lost");
-      await this.pause(pauses[Math.min(failures++, pauses.length - 1)] ?? 0);
+      await pause(pauses[Math.min(failures++, pauses.length - 1)] ?? 0, this.follower.signal);
     }
   }
 
@@ -101,51 +100,14 @@ class Stream {
   }
 
   /** Reads events until the last one, or until the connection ends. */
-  private async read(response: Response): Promise<void> {
-    if (!response.body) return;
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    const parser = createParser({
-      onEvent: ({ event = "", data, id }) => {
-        if (id) this.cursor = id;
-        const parsed = { ...JSON.parse(data), type: event } as RunEvent;
-        if (parsed.type === "run") this.run = parsed.run_id;
-        this.ended ||= last.has(event);
-        this.follower.event(parsed);
-      },
-    });
-    try {
-      while (!this.ended) {
-        const { done, value } = await within(silence, reader.read());
-        if (done) return;
-        parser.feed(value);
-      }
-    } finally {
-      void reader.cancel().catch(() => undefined);
-    }
-  }
-
-  /** Waits, but not after the network is back. */
-  private pause(ms: number): Promise<void> {
-    const { signal } = this.follower;
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        clearTimeout(timer);
-        removeEventListener("online", done);
-        signal.removeEventListener("abort", done);
-        if (signal.aborted) reject(signal.reason);
-        else resolve();
-      };
-      const timer = setTimeout(done, ms);
-      addEventListener("online", done);
-      signal.addEventListener("abort", done);
+  private read(response: Response): Promise<void> {
+    return readEvents(response, ({ event = "", data, id }) => {
+      if (id) this.cursor = id;
+      const parsed = { ...JSON.parse(data), type: event } as RunEvent;
+      if (parsed.type === "run") this.run = parsed.run_id;
+      this.ended ||= last.has(event);
+      this.follower.event(parsed);
+      return !this.ended;
     });
   }
-}
-
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer = 0;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ApiError(0, "")), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }

@@ -8,6 +8,7 @@ const shortcuts: [keys: string[], what: string][] = [
   [["Esc"], "Stop the answer, or close what is open"],
   [["↑"], "In an empty message: edit the last one"],
   [["/"], "Write a message"],
+  [["F"], "See the flow of events"],
   [[command, "Shift", "O"], "New conversation"],
   [[command, "K"], "Search the conversations"],
   [["Alt", "↑"], "Conversation above"],

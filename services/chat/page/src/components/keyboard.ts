@@ -1,11 +1,20 @@
 // The keys that work everywhere, and the moving of the focus. ShortcutsDialog lists them.
-import { narrow, sidebarOpen } from "../state/layout";
+import { narrow, sidebarOpen, view } from "../state/layout";
 import { show, shown } from "../state/route";
 import { sessions } from "../state/sessions";
 import { conversation, startNew } from "../state/shown";
 import { openShortcuts } from "./ShortcutsDialog";
 
-export const focusComposer = (): void => document.getElementById("message")?.focus();
+export function focusComposer(): void {
+  view.value = "chat";
+  document.getElementById("message")?.focus();
+}
+
+/** Shows the flow, and moves the focus there. */
+function focusFlow(): void {
+  view.value = "flow";
+  requestAnimationFrame(() => document.getElementById("flow")?.focus());
+}
 
 /** A ref that moves the focus to what has just appeared, and selects its text. */
 export function focusOn(element: HTMLElement | null): void {
@@ -32,6 +41,7 @@ export function listenToKeys(): void {
       step(key === "arrowdown" ? 1 : -1);
     } else if (!command && !event.altKey && !isTyping(event.target)) {
       if (key === "?") openShortcuts();
+      if (key === "f") focusFlow();
       if (key === "/") {
         event.preventDefault();
         focusComposer();

@@ -46,3 +46,8 @@ export async function refreshCount(above?: number | null): Promise<void> {
   }
   counting.value = false;
 }
+
+/** Takes a count that was heard of otherwise. One that is lower comes too late, or is asked for in time. */
+export function noteCount(heard: number | undefined): void {
+  if (heard !== undefined && count.value !== null && heard > count.value) count.value = heard;
+}
