@@ -23,7 +23,7 @@ function site() {
 }
 
 async function start() {
-  if (process.env.DACA_URL) return { url: process.env.DACA_URL, stop: () => undefined };
+  if (process.env.DACA_URL) return { url: process.env.DACA_URL, dapr: "http://127.0.0.1:3500", stop: () => undefined };
   const dir = mkdtempSync(join(tmpdir(), "daca-page-stack-"));
   const ports = Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await freePort())])));
   const child = spawn(join(root, "bin", "local"), [], {
@@ -42,7 +42,7 @@ async function start() {
       await ended;
       rmSync(dir, { recursive: true });
     };
-    return { url: `http://127.0.0.1:${ports.CHAT_PORT}/`, stop };
+    return { url: `http://127.0.0.1:${ports.CHAT_PORT}/`, dapr: `http://127.0.0.1:${ports.CHAT_DAPR_HTTP_PORT}`, stop };
   }
   throw new Error(`the suite does not start:\n${lines.join("\n")}`);
 }
@@ -129,4 +129,49 @@ pageTest("real: a conversation is renamed and deleted", { site, user: user("eve"
   await eventually(() => page.getByRole("link", { name: /Greetings/ }).count(), 0);
   await page.reload();
   await page.getByText("Your conversations will be listed here.").waitFor();
+});
+
+const flow = (page) => page.getByRole("complementary", { name: "Flow" });
+const events = (page, user) => flow(page).locator(".events tbody tr:not(.detail)", { hasText: user });
+
+const fay = user("fay");
+
+pageTest("real: a message is seen on its way, with the time of each hop", { site, user: fay, context: { viewport: { width: 1440, height: 900 } } }, async ({ page, send, look }) => {
+  await flow(page).getByText(/No events yet|Medians of|Choose a place/).waitFor();
+  await send(long);
+  await events(page, fay).getByText("answering…").waitFor();
+  const counted = events(page, fay).getByText("1", { exact: true });
+  await counted.waitFor();
+  await page.getByRole("button", { name: /1 message counted/ }).waitFor();
+  await events(page, fay).getByRole("button").click();
+  await flow(page).getByText(/The agent answered after [\d.]+ s\. The event took .* through the broker\. Analytics counted it as message 1, which took .* and .* in the store\./).waitFor();
+  await page.mouse.move(600, 300);
+  for (const place of ["chat", "broker", "analytics", "store"]) assert.match(await page.locator(`[data-place=${place}] .took`).innerText(), /^(< )?[\d.]+ m?s$/);
+  await look("real-flow");
+});
+
+pageTest("real: what another client sends is seen and counted at once", { site, user: user("gil") }, async ({ page, mock }) => {
+  await flow(page).getByText(/No events yet|Medians of|Choose a place/).waitFor();
+  const id = await page.evaluate(() => localStorage.getItem("daca.user"));
+  await page.getByRole("button", { name: /0 messages counted/ }).waitFor();
+  const answer = await fetch(new URL("chat/", mock.url), { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user_id: id, text: "Hello" }) });
+  assert.equal(answer.status, 200);
+  await events(page, id).getByText("1", { exact: true }).waitFor();
+  await page.getByRole("button", { name: /1 message counted/ }).waitFor();
+});
+
+pageTest("real: a dead letter is replayed, comes back, and is deleted", { site, user: user("hal") }, async ({ page, mock, look }) => {
+  const published = await fetch(`${mock.dapr}/v1.0/publish/pubsub/messages`, { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"event_type":"MessageSent","user_id":".."}' });
+  assert.equal(published.status, 204);
+  const replay = page.getByRole("button", { name: /^Replay/ });
+  await replay.waitFor();
+  await replay.scrollIntoViewIfNeeded();
+  await look("real-letters");
+  const answered = page.waitForResponse((response) => response.url().endsWith("/replay"));
+  await replay.click();
+  assert.equal((await answered).status(), 200);
+  await flow(page).getByText("None. Every event could be counted.").or(page.locator("[aria-label^=Replay]:enabled")).waitFor();
+  await page.locator("[aria-label^=Delete]:enabled").click();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await flow(page).getByText("None. Every event could be counted.").waitFor();
 });
