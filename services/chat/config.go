@@ -48,6 +48,7 @@ type config struct {
 	SpoolMaxBytes int64         `env:"SPOOL_MAX_BYTES" envDefault:"268435456"` // of these events, without the file's own parts
 
 	KubernetesHost string `env:"KUBERNETES_SERVICE_HOST"` // set by Kubernetes in each of its containers
+	Cluster        pageCluster
 }
 
 // Gemini's endpoint for OpenAI's protocol, see

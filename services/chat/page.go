@@ -30,6 +30,20 @@ type pageConfig struct {
 	Model      pageModel `json:"model"`
 	Replaces   bool      `json:"replaces"`   // whether a message may replace a turn
 	Kubernetes bool      `json:"kubernetes"` // whether the service runs in a cluster
+	// Cluster is absent where nobody has told the service what is around it.
+	Cluster *pageCluster `json:"cluster,omitempty"`
+}
+
+// pageCluster is what the charts tell of where they have installed the suite. The page makes
+// commands of it, and nothing else uses it:
+//
+//	{"namespace": "daca", "chat": "daca-chat:8000", "analytics": "daca-analytics:8001",
+//	 "admin_secret": "daca-analytics-admin-token"}
+type pageCluster struct {
+	Namespace   string `json:"namespace" env:"CLUSTER_NAMESPACE"`
+	Chat        string `json:"chat,omitempty" env:"CLUSTER_CHAT"`                 // Service and port
+	Analytics   string `json:"analytics,omitempty" env:"CLUSTER_ANALYTICS"`       // Service and port
+	AdminSecret string `json:"admin_secret,omitempty" env:"CLUSTER_ADMIN_SECRET"` // Secret with the operators' token
 }
 
 type pageModel struct {
@@ -40,11 +54,16 @@ type pageModel struct {
 func newBrowser(cfg config, made *page.Page) *browser {
 	// The offline model takes a query with its name, for tests.
 	name, _, _ := strings.Cut(cmp.Or(cfg.OpenAIModel, openAIModel), "?")
+	var cluster *pageCluster
+	if cfg.Cluster.Namespace != "" {
+		cluster = &cfg.Cluster
+	}
 	return &browser{page: made, config: pageConfig{
 		Version:    serve.Version(),
 		Model:      pageModel{Name: name, Offline: name == offlineModel},
 		Replaces:   true,
 		Kubernetes: cfg.KubernetesHost != "",
+		Cluster:    cluster,
 	}}
 }
 

@@ -46,6 +46,13 @@ func TestPageConfig(t *testing.T) {
 			t.Errorf("with the model %q the page gets %+v, want %+v", model, got, want)
 		}
 	}
+	on := newService(t, "KUBERNETES_SERVICE_HOST=h", "CLUSTER_NAMESPACE=team", "CLUSTER_CHAT=daca-chat:80",
+		"CLUSTER_ANALYTICS=daca-analytics:8001", "CLUSTER_ADMIN_SECRET=s").Handler
+	const cluster = `"kubernetes":true,"cluster":{"namespace":"team","chat":"daca-chat:80",` +
+		`"analytics":"daca-analytics:8001","admin_secret":"s"}}`
+	if rec := request(on, http.MethodGet, "/page/config"); !strings.HasSuffix(rec.Body.String(), cluster) {
+		t.Errorf("on a cluster, /page/config answers %s, want …%s", rec.Body, cluster)
+	}
 	rec := request(newService(t).Handler, http.MethodGet, "/page/config")
 	const want = `{"version":"dev","model":{"name":"gpt-4o","offline":false},"replaces":true,"kubernetes":false}`
 	if rec.Code != http.StatusOK || rec.Body.String() != want {

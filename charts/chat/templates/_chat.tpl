@@ -35,6 +35,19 @@ checksum/mcp-servers: {{ toJson . | sha256sum }}
   value: {{ .Values.analyticsAppId | quote }}
 - name: SPOOL_PATH
   value: {{ .Values.spool.path | quote }}
+# The page shows the commands that reach the services.
+- name: CLUSTER_NAMESPACE
+  value: {{ .Release.Namespace | quote }}
+- name: CLUSTER_CHAT
+  value: "{{ include "service.fullname" . }}:{{ .Values.service.port }}"
+{{- with (.suite).analytics }}
+- name: CLUSTER_ANALYTICS
+  value: {{ .service | quote }}
+{{- with .adminSecret }}
+- name: CLUSTER_ADMIN_SECRET
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
 {{- if or $model.apiKey $model.existingSecret }}
 - name: {{ ternary "GEMINI_API_KEY" "OPENAI_API_KEY" (eq $model.provider "gemini") }}
   valueFrom:

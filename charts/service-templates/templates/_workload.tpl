@@ -8,6 +8,7 @@ on:
   resources  checksum of the Dapr resources: a change of them replaces the pods,
              whose sidecars do not read them again
   waitFor    addresses (host:port) without which the sidecar cannot start
+  analytics  its Service with the port, and the Secret with the operators' token
 */ -}}
 {{- define "service.workload" -}}
 {{- if not (regexMatch "(^|/)daca/charts/" .Template.BasePath) -}}

@@ -160,3 +160,24 @@ func (c *daprClient) Count(ctx context.Context, user contract.UserID) (int64, er
 
 Water is H<sub>2</sub>O, and <b>this</b> is bold.
 `;
+
+pageTest("the API is one click away, and on a cluster the lines that lead to it", { context: { permissions: ["clipboard-read", "clipboard-write"] } },
+  async ({ page, mock, look, sees }) => {
+    const menu = page.getByRole("button", { name: "API", exact: true });
+    await menu.click();
+    assert.equal(await page.getByRole("link", { name: /Chat, with every route/ }).getAttribute("href"), "docs");
+    assert.equal(await page.getByRole("link", { name: "openapi.json" }).getAttribute("href"), "openapi.json");
+    await sees(`curl -s -X POST ${mock.url}chat/`);
+    await sees("localhost:8001/docs");
+    assert.equal(await page.getByText("port-forward").count(), 0);
+    await look("docs");
+    mock.config.kubernetes = true;
+    mock.config.cluster = { namespace: "team", chat: "daca-chat:80", analytics: "daca-analytics:8001", admin_secret: "daca-admin" };
+    await page.reload();
+    await menu.click();
+    await page.getByRole("button", { name: "Copy the line for chat" }).click();
+    await eventually(() => page.evaluate(() => navigator.clipboard.readText()), "kubectl -n team port-forward svc/daca-chat 8000:80");
+    await sees("kubectl -n team port-forward svc/daca-analytics 8001:8001");
+    await sees("kubectl -n team get secret daca-admin");
+    await look("docs-cluster");
+  });

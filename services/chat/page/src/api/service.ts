@@ -9,6 +9,17 @@ export interface Config {
   replaces: boolean;
   /** Where the service runs. */
   kubernetes: boolean;
+  /** What the charts have installed there, and where; absent without them. */
+  cluster?: Cluster;
+}
+
+export interface Cluster {
+  namespace: string;
+  /** The Services with their ports, such as "daca-chat:8000". */
+  chat?: string;
+  analytics?: string;
+  /** The Secret with the operators' token. */
+  admin_secret?: string;
 }
 
 export const getConfig = (): Promise<Config> => requestJSON<Config>("page/config");

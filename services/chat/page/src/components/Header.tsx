@@ -1,4 +1,5 @@
 import { sidebarOpen } from "../state/layout";
+import { DocsMenu } from "./DocsMenu";
 import { HealthPill } from "./HealthPill";
 import { Icon } from "./Icon";
 import { openShortcuts } from "./ShortcutsDialog";
@@ -21,7 +22,7 @@ export function Header() {
       <div class="spring" />
       <WhoAmI />
       <nav class="links" aria-label="Help">
-        <a class="quiet" href="docs">API</a>
+        <DocsMenu />
         <button class="quiet" onClick={openShortcuts} aria-keyshortcuts="?">Shortcuts</button>
       </nav>
     </header>
