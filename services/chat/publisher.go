@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,9 +120,14 @@ func (p *publisher) now(ctx context.Context, l *lane, r *record) error {
 	defer cancel()
 	retry := backoff.NewExponentialBackOff()
 	retry.InitialInterval = 50 * time.Millisecond
+	var last error // says more than that the budget is used up
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
-		return struct{}{}, p.attempt(ctx, l, r.Event)
+		last = p.attempt(ctx, l, r.Event)
+		return struct{}{}, last
 	}, backoff.WithBackOff(retry), backoff.WithMaxElapsedTime(p.budget))
+	if err != nil {
+		err = cmp.Or(last, err)
+	}
 	if err != nil && !l.failing.Swap(true) {
 		p.logger.WarnContext(ctx, "the broker does not take events: they are spooled until it does",
 			"dependency", contract.PubSub, "topic", l.topic, "error", err)
