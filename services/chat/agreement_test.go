@@ -70,7 +70,7 @@ func replicas(t *testing.T, n int) ([]*publisher, *fakeBroker, *fakeStore) {
 	var all []*publisher
 	for range n {
 		s := testSpool(t, filepath.Join(t.TempDir(), "spool.db"))
-		all = append(all, newPublisher(b, store, s, testBudget,
+		all = append(all, newPublisher(b, store, s, unseen{}, testBudget,
 			slog.New(slog.DiscardHandler), prometheus.NewRegistry()))
 	}
 	return all, b, store

@@ -58,6 +58,7 @@ func (s *streams) start(ctx context.Context, m *message) (*runs.Follower, error)
 
 // produce answers the message.
 func (s *streams) produce(ctx context.Context, m *message, emit func(runs.Entry)) runs.Outcome {
+	s.chat.begin(m)
 	request := s.chat.prepare(ctx, m)
 	spoke := false
 	request.Observe = func(e agent.Event) {
@@ -75,9 +76,12 @@ func (s *streams) produce(ctx context.Context, m *message, emit func(runs.Entry)
 	case errors.Is(context.Cause(ctx), runs.ErrStopped) && spoke:
 		return s.outcome(ctx, runs.Stopped, m, answer)
 	case errors.Is(context.Cause(ctx), runs.ErrStopped):
+		m.shown.Fail("The answer was stopped before it began.")
 		return runs.Outcome{State: runs.Stopped, Last: entry(runs.Cut, stoppedData{})}
 	}
-	return s.failure(ctx, s.chat.failed(ctx, running, err))
+	err = s.chat.failed(ctx, running, err)
+	m.shown.Fail(reasonOf(err))
+	return s.failure(ctx, err)
 }
 
 // entryOf returns the entry of the log for what the agent does.
@@ -119,7 +123,8 @@ func (s *streams) failure(ctx context.Context, err error) runs.Outcome {
 //
 //	{
 //	  "user_id": "alice", "session_id": "s1", "text": "Hi", "event_id": "0f0b…",
-//	  "event_time": "2026-01-02T12:00:00.123Z", "answer": {"Reply": "Hello!", …}, "message_count": 5
+//	  "event_time": "2026-01-02T12:00:00.123Z", "received": "2026-01-02T11:59:59.1002Z",
+//	  "answer": {"Reply": "Hello!", …}, "message_count": 5
 //	}
 //
 // The event of a message that replaces a turn is published too, unless it is the same
@@ -135,6 +140,7 @@ type effects struct {
 	History        history         `json:"history,omitempty"`
 	EventID        string          `json:"event_id"`
 	EventTime      time.Time       `json:"event_time"`
+	Received       time.Time       `json:"received,omitzero"` // when the message was
 	Answer         agent.Answer    `json:"answer"`
 	MessageCount   *int64          `json:"message_count,omitempty"`
 	Replaces       string          `json:"replaces,omitempty"`
@@ -154,7 +160,7 @@ func (s *streams) outcome(ctx context.Context, state runs.State, m *message, ans
 	e := effects{
 		UserID: m.userID, SessionID: m.sessionID, Text: m.text, IdempotencyKey: m.idempotencyKey,
 		Settled: m.claim != nil,
-		History: m.history, EventID: event.ID, EventTime: event.Time, Answer: answer,
+		History: m.history, EventID: event.ID, EventTime: event.Time, Received: m.received, Answer: answer,
 		MessageCount: m.messageCount, Replaces: m.replaces, Again: m.again,
 	}
 	encoded, err := json.Marshal(e)
@@ -183,14 +189,17 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 	if m == nil {
 		m = &message{
 			userID: e.UserID, sessionID: e.SessionID, text: e.Text, idempotencyKey: e.IdempotencyKey,
-			history: e.History, messageCount: e.MessageCount, replaces: e.Replaces, again: e.Again,
+			history: e.History, messageCount: e.MessageCount, replaces: e.Replaces, again: e.Again, received: e.Received,
 		}
 	}
+	s.chat.begin(m)
 	m.stopped = outcome.State == runs.Stopped
 	if e.Settled {
 		m.claim = &claim{ID: e.EventID, Time: e.EventTime}
 	}
-	event := contract.Event{ID: e.EventID, Time: e.EventTime, Type: contract.MessageSent, UserID: e.UserID}
+	event := contract.Event{
+		ID: e.EventID, Time: e.EventTime, Type: contract.MessageSent, UserID: e.UserID, Received: e.Received,
+	}
 	out, err := s.chat.finish(ctx, m, event, e.Answer)
 	switch {
 	case err != nil:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"daca/services/chat/activity"
 	"daca/services/chat/agent"
 	"daca/services/chat/session"
 	"daca/services/internal/contract"
@@ -29,6 +31,7 @@ type chat struct {
 	modelOutcome serve.Outcome
 	events       *publisher
 	sessions     *session.Sessions
+	shown        *activity.Activity
 	logger       *slog.Logger
 }
 
@@ -86,15 +89,20 @@ type metadata struct {
 // answer answers a message and publishes that it was sent. It publishes nothing for
 // a message that was not answered.
 func (c *chat) answer(ctx context.Context, m *message) (*chatOutput, error) {
+	c.begin(m)
 	request := c.prepare(ctx, m)
 	running, cancel := context.WithTimeout(ctx, c.agentTimeout)
 	defer cancel()
 	answer, err := c.agent.Run(running, request)
 	if err != nil {
-		return nil, c.failed(ctx, running, err)
+		err = c.failed(ctx, running, err)
+		m.shown.Fail(reasonOf(err))
+		return nil, err
 	}
 	c.modelOutcome.Set(nil)
-	out, err := c.finish(ctx, m, newEvent(contract.MessageSent, m.userID, m.idempotencyKey), answer)
+	event := newEvent(contract.MessageSent, m.userID, m.idempotencyKey)
+	event.Received = m.received
+	out, err := c.finish(ctx, m, event, answer)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +136,8 @@ type message struct {
 	replaces       string // the id of the turn in whose place this one comes, or empty
 	again          bool   // whether it is the message of that turn, which has counted
 	messageCount   *int64 // what the user has sent before; nil if that is not known
+	received       time.Time
+	shown          *activity.Message // nil before somebody begins to answer, and for one that is answered again
 
 	conversation *session.Conversation // nil if this replica has not opened it
 	history      history
@@ -137,6 +147,7 @@ type message struct {
 func (in *chatInput) message() *message {
 	m := &message{
 		userID: in.Body.UserID, text: in.Body.Text, idempotencyKey: in.IdempotencyKey, replaces: in.Body.Replaces,
+		received: time.Now(),
 	}
 	if given := in.Body.Metadata; given != nil && given.SessionID != "" {
 		m.sessionID = given.SessionID
@@ -145,6 +156,22 @@ func (in *chatInput) message() *message {
 	m.sessionID = uuid.NewString()
 	m.conversation = session.Begin(m.userID, m.sessionID)
 	return m
+}
+
+// begin shows that the message is being answered.
+func (c *chat) begin(m *message) {
+	if m.shown == nil && !m.again {
+		m.shown = c.shown.Begin(contract.MessageSent, m.userID, m.received)
+	}
+}
+
+// reasonOf says to people who watch why a message was not answered.
+func reasonOf(err error) string {
+	var known *fastapi.Error
+	if errors.As(err, &known) {
+		return known.Error()
+	}
+	return "Internal Server Error"
 }
 
 // prepare finds out what the agent has to know to answer the message. What cannot be
@@ -183,7 +210,7 @@ func (c *chat) finish(
 		if m.claim != nil { // there is nothing left to agree on
 			key = ""
 		}
-		err = c.publish(ctx, event, key)
+		err = c.publish(ctx, m.shown, event, key)
 	}
 	if m.replaces != "" && err == nil { // a failure replaces nothing
 		keep()
@@ -201,11 +228,15 @@ func (c *chat) finish(
 }
 
 // publish publishes the event of a message that is answered.
-func (c *chat) publish(ctx context.Context, event contract.Event, idempotencyKey string) error {
+func (c *chat) publish(
+	ctx context.Context, shown *activity.Message, event contract.Event, idempotencyKey string,
+) error {
+	shown.Answered(event)
 	err := c.events.Publish(ctx, event, idempotencyKey)
 	if err == nil {
 		return nil
 	}
+	shown.Fail("The message was answered, and its event could not be published.")
 	c.logger.ErrorContext(ctx, "the message is answered and cannot be counted", "event_id", event.ID, "error", err)
 	return fastapi.NewError(http.StatusServiceUnavailable,
 		"The message was answered, but neither "+contract.PubSub+" nor the spool took its event. "+

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"daca/services/chat/activity"
 	"daca/services/chat/agent"
 	"daca/services/internal/contract"
 )
@@ -23,7 +24,7 @@ const anonymous contract.UserID = "anonymous"
 // completion is a valid request of POST /v1/chat/completions.
 type completion struct {
 	id             string
-	created        int64
+	received       time.Time
 	model          string
 	user           contract.UserID
 	idempotencyKey string // or empty
@@ -53,7 +54,7 @@ func (f *front) newCompletion(in *completionInput, header http.Header) (*complet
 	}
 	return &completion{
 		id:             "chatcmpl-" + uuid.NewString(),
-		created:        time.Now().Unix(),
+		received:       time.Now(),
 		model:          in.Model,
 		user:           user,
 		idempotencyKey: key,
@@ -102,6 +103,10 @@ func (f *front) complete(c *gin.Context) {
 // run answers the request and, if it counts, publishes that before it returns. An answer
 // counts too when the client left after its first token. After a failure nothing counts.
 func (f *front) run(ctx context.Context, q *completion) (agent.Answer, *v1Error) {
+	var shown *activity.Message
+	if q.counts {
+		shown = f.shown.Begin(contract.MessageSent, q.user, q.received)
+	}
 	responder := f.prepare(ctx, q)
 	running, cancel := context.WithTimeout(ctx, f.agentTimeout)
 	defer cancel()
@@ -116,14 +121,17 @@ func (f *front) run(ctx context.Context, q *completion) (agent.Answer, *v1Error)
 	}
 	answer, err := responder.Run(running, q.request)
 	if err != nil && (!begun || ctx.Err() == nil) {
-		return answer, f.unanswered(ctx, running, err)
+		failure := f.unanswered(ctx, running, err)
+		shown.Fail(failure.Message)
+		return answer, failure
 	}
 	if err == nil {
 		f.modelOutcome.Set(nil)
 	}
 	if q.counts {
 		event := newEvent(contract.MessageSent, q.user, q.idempotencyKey)
-		if err := f.publish(ctx, event, q.idempotencyKey); err != nil {
+		event.Received = q.received
+		if err := f.publish(ctx, shown, event, q.idempotencyKey); err != nil {
 			return answer, f.shaped(ctx, err)
 		}
 	}

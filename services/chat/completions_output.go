@@ -76,7 +76,7 @@ func (q *completion) whole(answer agent.Answer) completionAnswer {
 		message.Content = &answer.Reply
 	}
 	return completionAnswer{
-		ID: q.id, Object: "chat.completion", Created: q.created, Model: q.model,
+		ID: q.id, Object: "chat.completion", Created: q.received.Unix(), Model: q.model,
 		Choices: []choice{{Message: message, FinishReason: finishReason(answer)}},
 		Usage:   answer.Usage,
 	}

@@ -126,7 +126,7 @@ func (s *chunkStream) chunk(choice chunkChoice) {
 
 func (s *chunkStream) newChunk() completionChunk {
 	return completionChunk{
-		ID: s.q.id, Object: "chat.completion.chunk", Created: s.q.created, Model: s.q.model,
+		ID: s.q.id, Object: "chat.completion.chunk", Created: s.q.received.Unix(), Model: s.q.model,
 		Choices: []chunkChoice{},
 	}
 }

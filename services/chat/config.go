@@ -38,6 +38,8 @@ type config struct {
 	MaxRuns      int `env:"MAX_RUNS" envDefault:"256"`       // streamed answers in progress at a time
 	MaxFollowers int `env:"MAX_FOLLOWERS" envDefault:"1024"` // streams that are read at a time
 
+	MaxWatchers int `env:"MAX_WATCHERS" envDefault:"64"` // streams of activity that are read at a time
+
 	V1APIKey     string `env:"V1_API_KEY"`                                      // that clients of /v1 send; empty for none
 	V1UserHeader string `env:"V1_USER_HEADER" envDefault:"X-OpenWebUI-User-Id"` // names the user of a request to /v1
 
@@ -96,6 +98,7 @@ func parseConfig(environ []string) (config, error) {
 		serve.Require(cfg.HistoryMaxTokens >= 0, "HISTORY_MAX_TOKENS", "0 for no history, or above"),
 		serve.Require(cfg.MaxRuns > 0, "MAX_RUNS", "at least 1"),
 		serve.Require(cfg.MaxFollowers > 0, "MAX_FOLLOWERS", "at least 1"),
+		serve.Require(cfg.MaxWatchers > 0, "MAX_WATCHERS", "at least 1"),
 		serve.Require(!strings.ContainsFunc(cfg.V1APIKey, unicode.IsControl), "V1_API_KEY", "a key on one line"),
 		serve.Require(isHeader(cfg.V1UserHeader), "V1_USER_HEADER", "the name of a header"),
 		serve.Require(cfg.PublishBudget > 0, "PUBLISH_BUDGET", "a duration above 0"),

@@ -3,16 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"github.com/dapr/go-sdk/client"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
+	grpcmetadata "google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"daca/services/chat/activity"
 	"daca/services/internal/contract"
 	"daca/services/internal/sidecar"
 )
@@ -52,24 +55,102 @@ func (c *daprClient) Count(ctx context.Context, user contract.UserID) (int64, er
 	return *answer.MessageCount, nil
 }
 
-// isUnknownUser reports whether err is the analytics service's 404. Dapr has
-// other reasons to answer NotFound.
-func isUnknownUser(err error) bool {
+// Activity implements activity.Analytics.
+func (c *daprClient) Activity(ctx context.Context) (activity.Answer, error) {
+	body, err := c.Dapr.InvokeMethod(ctx, c.analytics, "activity", http.MethodGet)
+	if err != nil {
+		return activity.Answer{}, fmt.Errorf("invoking %s: %w", c.analytics, err)
+	}
+	var answer activity.Answer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return activity.Answer{}, fmt.Errorf("invoking %s: decoding the last events: %w", c.analytics, err)
+	}
+	return answer, nil
+}
+
+// Administers implements activity.Analytics. Only operators may list dead letters.
+func (c *daprClient) Administers(ctx context.Context, authorization string) (bool, error) {
+	_, err := c.asOperator(ctx, http.MethodGet, "deadletters", authorization)
+	var refused refusedError
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.As(err, &refused) && refused.status == http.StatusUnauthorized:
+		return false, nil
+	}
+	return false, err
+}
+
+// ReplayLetter has analytics publish the event of a dead letter again. It fails with a
+// refusedError if analytics refuses that.
+func (c *daprClient) ReplayLetter(ctx context.Context, id, authorization string) error {
+	_, err := c.asOperator(ctx, http.MethodPost, "deadletters/"+url.PathEscape(id)+"/replay", authorization)
+	return err
+}
+
+// DeleteLetter has analytics forget a dead letter. It fails as ReplayLetter does.
+func (c *daprClient) DeleteLetter(ctx context.Context, id, authorization string) error {
+	_, err := c.asOperator(ctx, http.MethodDelete, "deadletters/"+url.PathEscape(id), authorization)
+	return err
+}
+
+// asOperator invokes a method of analytics with the value of an Authorization header, unless
+// that is empty. Dapr makes a header of each entry of the metadata.
+func (c *daprClient) asOperator(ctx context.Context, verb, method, authorization string) ([]byte, error) {
+	if authorization != "" {
+		ctx = grpcmetadata.AppendToOutgoingContext(ctx, "authorization", authorization)
+	}
+	// Without content, Dapr would call it a stream of bytes, which analytics does not take.
+	body, err := c.Dapr.InvokeMethodWithContent(ctx, c.analytics, method, verb,
+		&client.DataContent{Data: []byte("{}"), ContentType: "application/json"})
+	if err == nil {
+		return body, nil
+	}
+	if status, _ := answered(err); status != 0 {
+		return nil, refusedError{status}
+	}
+	return nil, fmt.Errorf("invoking %s: %w", c.analytics, err)
+}
+
+// refusedError is an answer of analytics that is not a success.
+type refusedError struct{ status int }
+
+// Error names the status.
+func (e refusedError) Error() string {
+	return fmt.Sprintf("%s answers %d %s", contract.AnalyticsApp, e.status, http.StatusText(e.status))
+}
+
+// answered returns the status of an invoked service that did not answer with success, and
+// the first 63 bytes of its body: Dapr cuts the rest. The status is 0 if Dapr itself failed.
+func answered(err error) (code int, body string) {
 	st, ok := status.FromError(err)
-	if err == nil || !ok || st.Code() != codes.NotFound {
-		return false
+	if err == nil || !ok {
+		return 0, ""
 	}
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			var answer struct {
-				Detail string `json:"detail"`
-			}
-			message := info.GetMetadata()["http.error_message"]
-			return info.GetMetadata()["http.code"] == "404" &&
-				json.Unmarshal([]byte(message), &answer) == nil && answer.Detail == "User not found"
+			code, _ := strconv.Atoi(info.GetMetadata()["http.code"]) // 0 if it is missing
+			return code, info.GetMetadata()["http.error_message"]
 		}
 	}
-	return false
+	// A body that was cut in the middle of a character is left out, with all details.
+	for _, code := range []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict} {
+		if st.Message() == http.StatusText(code) {
+			return code, ""
+		}
+	}
+	return 0, ""
+}
+
+// isUnknownUser reports whether err is the analytics service's 404. Dapr has
+// other reasons to answer NotFound.
+func isUnknownUser(err error) bool {
+	code, body := answered(err)
+	var answer struct {
+		Detail string `json:"detail"`
+	}
+	return code == http.StatusNotFound && json.Unmarshal([]byte(body), &answer) == nil &&
+		answer.Detail == "User not found"
 }
 
 // PublishAll implements broker. The sidecar answers with an error, and nothing else,

@@ -135,6 +135,7 @@ func (p *publisher) publishAll(ctx context.Context, l *lane, ready []record) (ta
 	if len(ready) > 1 && p.inOneCall(ctx, l, ready) {
 		for _, r := range ready {
 			taken = append(taken, r.number)
+			p.shown.Published(r.eventID())
 		}
 		return taken
 	}
@@ -145,6 +146,7 @@ func (p *publisher) publishAll(ctx context.Context, l *lane, ready []record) (ta
 		if err := p.attempt(ctx, l, r.Event); err != nil {
 			return err
 		}
+		p.shown.Published(r.eventID())
 		mu.Lock()
 		defer mu.Unlock()
 		taken = append(taken, r.number)

@@ -212,7 +212,7 @@ func TestWaitingEventsAreSeen(t *testing.T) {
 	path := before.spool.db.Path()
 	_ = before.spool.Close()
 	metrics := prometheus.NewRegistry()
-	p := newPublisher(b, &fakeStore{}, testSpool(t, path), time.Second,
+	p := newPublisher(b, &fakeStore{}, testSpool(t, path), unseen{}, time.Second,
 		slog.New(slog.DiscardHandler), metrics)
 	<-time.After(10 * time.Millisecond)
 	err := p.Probe(t.Context())
@@ -245,7 +245,7 @@ func BenchmarkSpool(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := newPublisher(broker, &fakeStore{}, s, time.Millisecond, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	p := newPublisher(broker, &fakeStore{}, s, unseen{}, time.Millisecond, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	b.Run("add", func(b *testing.B) {
 		b.SetParallelism(workers)
 		b.RunParallel(func(pb *testing.PB) {

@@ -60,7 +60,10 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	defer stopMCP()
 
 	metrics := serve.NewMetrics()
-	events := newPublisher(dapr, dapr, waiting, cfg.PublishBudget, logger, metrics)
+	shown := cfg.newActivity(dapr, waiting, logger)
+	defer shown.Close()
+	defer context.AfterFunc(ctx, shown.Stop)() // streams that show it would last for ever
+	events := newPublisher(dapr, dapr, waiting, shown, cfg.PublishBudget, logger, metrics)
 	draining, stopDraining := context.WithCancel(context.WithoutCancel(ctx))
 	var drainer sync.WaitGroup
 	drainer.Go(func() { events.Drain(draining) })
@@ -75,7 +78,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	answers := &chat{
 		counts: dapr, countTimeout: cfg.AnalyticsTimeout,
 		agent: assistant, tasks: tasks, agentTimeout: cfg.ChatTimeout, tools: mcp,
-		events: events, sessions: cfg.newSessions(dapr, logger), logger: logger,
+		events: events, sessions: cfg.newSessions(dapr, logger), shown: shown, logger: logger,
 	}
 	defer answers.sessions.Close()
 	streamed := newStreams(cfg, answers, dapr, metrics)
@@ -84,7 +87,7 @@ func run(ctx context.Context, environ []string, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	api := newAPI(cfg, answers, streamed, made, slices.Concat([]serve.Check{
+	api := newAPI(cfg, answers, streamed, &watching{shown, dapr, logger}, made, slices.Concat([]serve.Check{
 		{Name: "sidecar", Probe: dapr.Ping},
 		{Name: contract.PubSub, Optional: true, Known: true, Probe: events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: answers.sessions.Probe},

@@ -24,6 +24,12 @@ type broker interface {
 	PublishAll(ctx context.Context, topic string, events [][]byte) error
 }
 
+// shown is told what becomes of events, see activity.Activity.
+type shown interface {
+	Spooled(id string)
+	Published(id string)
+}
+
 // publisher gets events into the broker. An event that it has accepted is in the
 // broker or on disk. From the disk it is published in the background, for as long
 // as that takes. An event may be published twice, with the same id and time.
@@ -34,6 +40,7 @@ type publisher struct {
 	budget    time.Duration
 	logger    *slog.Logger
 
+	shown     shown
 	lanes     []*lane
 	published prometheus.Counter
 	spooled   prometheus.Counter
@@ -42,11 +49,12 @@ type publisher struct {
 var errFailing = errors.New("the broker or the state store has been failing: earlier events wait in the spool")
 
 func newPublisher(
-	b broker, store state.Store, s *spool, budget time.Duration, logger *slog.Logger, metrics prometheus.Registerer,
+	b broker, store state.Store, s *spool, shown shown, budget time.Duration,
+	logger *slog.Logger, metrics prometheus.Registerer,
 ) *publisher {
 	p := &publisher{
 		broker: b, agreement: &agreement{store: store, budget: budget},
-		spool: s, budget: budget, logger: logger,
+		spool: s, shown: shown, budget: budget, logger: logger,
 	}
 	for _, topic := range s.Topics() {
 		p.lanes = append(p.lanes, newLane(topic, s))
@@ -75,6 +83,7 @@ func (p *publisher) Publish(ctx context.Context, event contract.Event, idempoten
 	tried := !l.failing.Load() && (r.Claim == "" || !p.agreement.failing.Load())
 	if tried {
 		if failure = p.now(ctx, l, &r); failure == nil {
+			p.shown.Published(event.ID)
 			return nil
 		}
 	}
@@ -82,12 +91,14 @@ func (p *publisher) Publish(ctx context.Context, event contract.Event, idempoten
 	spoolErr := p.spool.Add(l.topic, r)
 	if spoolErr == nil {
 		p.spooled.Inc()
+		p.shown.Spooled(event.ID)
 		p.logger.DebugContext(ctx, "event spooled", "event_id", event.ID, "topic", l.topic, "error", failure)
 		l.wakeUp()
 		return nil
 	}
 	if !tried { // the broker may be back
 		if failure = p.now(ctx, l, &r); failure == nil {
+			p.shown.Published(event.ID)
 			return nil
 		}
 	}

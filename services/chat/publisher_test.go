@@ -43,7 +43,7 @@ func testSpool(t *testing.T, path string) *spool {
 
 func testPublisher(t *testing.T, b broker, path string) *publisher {
 	t.Helper()
-	return newPublisher(b, &fakeStore{}, testSpool(t, path), testBudget,
+	return newPublisher(b, &fakeStore{}, testSpool(t, path), unseen{}, testBudget,
 		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 

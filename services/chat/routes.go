@@ -15,7 +15,7 @@ import (
 // newAPI returns the whole HTTP surface of the service. Probes and documentation
 // come with fastapi.New.
 func newAPI(
-	cfg config, c *chat, s *streams, made *page.Page,
+	cfg config, c *chat, s *streams, w *watching, made *page.Page,
 	checks []serve.Check, logger *slog.Logger, metrics *prometheus.Registry,
 ) *fastapi.API {
 	api := fastapi.New(fastapi.Options{
@@ -37,8 +37,9 @@ func newAPI(
 	fastapi.Register(api, unslashed, s.answerOnce)
 
 	s.register(api)
+	w.register(api)
 
-	u := &users{counts: c, events: c.events, logger: logger}
+	u := &users{counts: c, events: c.events, shown: c.shown, logger: logger}
 	fastapi.Register(api, api.Operation("get-user", "GET", "/users/{user_id}", "users",
 		"Look a user up", 422), u.get)
 	fastapi.Register(api, api.Operation("count-user", "GET", "/users/{user_id}/count", "users",

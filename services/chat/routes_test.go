@@ -148,6 +148,8 @@ type service struct {
 	store   *statetest.Store // of sessions and runs
 	away    atomic.Bool      // whether store fails
 	streams *streams
+
+	analytics fakeAnalytics
 }
 
 func newService(t *testing.T, environ ...string) *service {
@@ -187,10 +189,12 @@ func (s *service) start(t *testing.T, environ ...string) {
 	metrics := serve.NewMetrics()
 	patient := cfg // for sessions: here a turn is kept, however busy the machine is
 	patient.PublishBudget = time.Second
+	shown := cfg.newActivity(&s.analytics, s.spool, logger)
+	t.Cleanup(shown.Close)
 	c := &chat{
 		counts: s.counts, countTimeout: time.Second, agent: s.agent, agentTimeout: time.Second, logger: logger,
-		events:   newPublisher(s.broker, &fakeStore{}, s.spool, cfg.PublishBudget, logger, metrics),
-		sessions: patient.newSessions(s.store, logger), tools: &mcpclient.Servers{},
+		events:   newPublisher(s.broker, &fakeStore{}, s.spool, shown, cfg.PublishBudget, logger, metrics),
+		sessions: patient.newSessions(s.store, logger), tools: &mcpclient.Servers{}, shown: shown,
 	}
 	t.Cleanup(c.sessions.Close)
 	s.app = c
@@ -200,7 +204,7 @@ func (s *service) start(t *testing.T, environ ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Handler = newAPI(cfg, c, s.streams, made, []serve.Check{
+	s.Handler = newAPI(cfg, c, s.streams, &watching{shown, &s.analytics, logger}, made, []serve.Check{
 		{Name: contract.PubSub, Optional: true, Probe: c.events.Probe},
 		{Name: contract.StateStore, Optional: true, Probe: c.sessions.Probe},
 		{Name: contract.AnalyticsApp, Optional: true, Probe: c.countOutcome.Probe},
@@ -520,7 +524,7 @@ func TestConfig(t *testing.T) {
 		"OPENAI_BASE_URL=ftp://x", "MAX_TURNS=0", "MODEL_TIMEOUT=never", "PUBLISH_BUDGET=0s",
 		"SESSION_TTL=10ms", "SESSION_MAX_BYTES=1000",
 		"SESSION_MAX_BYTES=4000000", "HISTORY_MAX_TOKENS=-1",
-		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s", "MAX_RUNS=0", "MAX_FOLLOWERS=none",
+		"SPOOL_MAX_BYTES=1000", "SHUTDOWN_GRACE=0s", "MAX_RUNS=0", "MAX_FOLLOWERS=none", "MAX_WATCHERS=0",
 	} {
 		name, _, _ := strings.Cut(assignment, "=")
 		_, err := parseConfig([]string{"OPENAI_API_KEY=k", assignment})

@@ -41,6 +41,15 @@ type record struct {
 	number uint64 // in the bucket of its topic
 }
 
+// eventID returns the id of the event, or "" if it has none.
+func (r *record) eventID() string {
+	var event struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(r.Event, &event) // without an id it is empty
+	return event.ID
+}
+
 // errSpoolFull says that the spool has as much as SPOOL_MAX_BYTES allows.
 var errSpoolFull = errors.New("the spool is full (SPOOL_MAX_BYTES)")
 

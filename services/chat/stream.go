@@ -152,13 +152,17 @@ type eventWriter struct {
 	err    error
 }
 
+// event writes an event, with an id unless that is empty.
 func (w *eventWriter) event(name, id string, data any) {
 	encoded, err := plainjson.Marshal(data)
 	if err != nil {
 		w.err = errors.Join(w.err, err)
 		return
 	}
-	m := &sse.Message{ID: sse.ID(id), Type: sse.Type(name)}
+	m := &sse.Message{Type: sse.Type(name)}
+	if id != "" {
+		m.ID = sse.ID(id)
+	}
 	m.AppendData(string(encoded))
 	w.write(m)
 }

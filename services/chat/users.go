@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
+	"daca/services/chat/activity"
 	"daca/services/internal/contract"
 	"daca/services/internal/fastapi"
 )
@@ -13,6 +15,7 @@ import (
 type users struct {
 	counts knownCounts
 	events *publisher
+	shown  *activity.Activity
 	logger *slog.Logger
 }
 
@@ -81,8 +84,13 @@ type registerOutput struct {
 // register publishes that the user registered. The analytics service then knows
 // the user, with count 0.
 func (u *users) register(ctx context.Context, in *registerInput) (*registerOutput, error) {
+	received := time.Now()
+	shown := u.shown.Begin(contract.UserRegistered, in.UserID, received)
 	event := newEvent(contract.UserRegistered, in.UserID, in.IdempotencyKey)
+	event.Received = received
+	shown.Answered(event)
 	if err := u.events.Publish(ctx, event, in.IdempotencyKey); err != nil {
+		shown.Fail("The registration could not be published.")
 		u.logger.ErrorContext(ctx, "registering a user failed", "event_id", event.ID, "error", err)
 		return nil, fastapi.NewError(http.StatusServiceUnavailable,
 			"Neither "+contract.PubSub+" nor the spool took the event. Try again later.")
