@@ -141,7 +141,7 @@ func TestCommandThatFails(t *testing.T) {
 	silent := testCommand("silent")
 	silent.Name, silent.Timeout = "silent", 100_000_000
 	f := start(t, testCommand("fails"), nosuch, silent)
-	for _, want := range []string{"no such key: [secret]", "exit status 1", "no such file", "deadline exceeded"} {
+	for _, want := range []string{"no such key: [secret]", "exit status 1", "no such file", "no answer within 200ms"} {
 		apitest.Eventually(t, "the log says "+want, func() bool { return strings.Contains(f.log.String(), want) })
 	}
 	if strings.Contains(f.log.String(), "sk-0123456789") {

@@ -10,8 +10,8 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Mock } from "./mock.js";
+import { findChromium, root } from "./programs.js";
 
-export const root = new URL("../../../../", import.meta.url).pathname;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const shots = process.env.SHOTS; // a directory for pictures of what the tests see
 
@@ -30,12 +30,6 @@ after(async () => {
   await browser?.close();
   chat?.end();
 });
-
-function findChromium() {
-  const found = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-  assert.ok(found, "no chromium is installed: apt-get install chromium");
-  return found;
-}
 
 /** Starts the real program, which serves the page without a sidecar. */
 async function startChat() {

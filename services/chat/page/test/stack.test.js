@@ -1,16 +1,9 @@
 // The page with everything behind it that `make run` starts: real sidecars, and the offline
 // model, which takes its time here.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after } from "node:test";
-import { eventually, helpersFor, pageTest, root } from "./setup.js";
-
-const names = ["CHAT_PORT", "ANALYTICS_PORT", "MODEL_PORT", "CHAT_DAPR_HTTP_PORT", "ANALYTICS_DAPR_HTTP_PORT"];
+import { eventually, helpersFor, pageTest } from "./setup.js";
+import { startSuite, user } from "./stack.js";
 
 let stack;
 
@@ -18,45 +11,10 @@ after(() => stack?.then(({ stop }) => stop()));
 
 /** Starts the suite for the first test that needs it. */
 function site() {
-  stack ??= start();
+  const { DACA_URL: url } = process.env;
+  stack ??= url ? Promise.resolve({ url, dapr: "http://127.0.0.1:3500", stop: () => undefined }) : startSuite();
   return stack;
 }
-
-async function start() {
-  if (process.env.DACA_URL) return { url: process.env.DACA_URL, dapr: "http://127.0.0.1:3500", stop: () => undefined };
-  const dir = mkdtempSync(join(tmpdir(), "daca-page-stack-"));
-  const ports = Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await freePort())])));
-  const child = spawn(join(root, "bin", "local"), [], {
-    cwd: root,
-    env: { ...process.env, ...ports, DACA_DIR: dir, DACA_STORE: "embedded", MODEL_BEHAVIOUR: "delay=150ms", OPENAI_API_KEY: "", GEMINI_API_KEY: "" },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = new Promise((resolve) => child.on("exit", resolve));
-  const lines = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line);
-    if (!line.startsWith("The suite is up")) continue;
-    child.stdout.resume();
-    const stop = async () => {
-      child.kill("SIGINT");
-      await ended;
-      rmSync(dir, { recursive: true });
-    };
-    return { url: `http://127.0.0.1:${ports.CHAT_PORT}/`, dapr: `http://127.0.0.1:${ports.CHAT_DAPR_HTTP_PORT}`, stop };
-  }
-  throw new Error(`the suite does not start:\n${lines.join("\n")}`);
-}
-
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-const user = (name) => `${name}-${Math.random().toString(36).slice(2, 8)}`;
 
 pageTest("real: a first message by a suggestion, a tool, the count", { site, user: user("ada") }, async ({ page, answers, look, sees }) => {
   await sees("The offline model answers.");
