@@ -11,7 +11,7 @@ PAGE      := services/chat/page
 PAGE_MADE := $(PAGE)/dist/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help run page page-dev unit test test-page conformance bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
+.PHONY: help run page page-dev unit test test-page screenshots conformance bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
         cluster cluster-down e2e tools push sbom version bin/cluster tilt tilt-up tilt-ci
 
 help: ## List the targets
@@ -43,6 +43,11 @@ test-page: ## Check the types of the page, and test it in Chromium
 	@$(GO) build -o $(BIN)/local ./services/local
 	cd $(PAGE) && npm ci --silent && npm run --silent check
 	cd $(PAGE)/test && npm ci --silent && npm test --silent -- $(PAGETESTS)
+
+screenshots: ## Make the pictures of the page in docs/ anew, from the real suite
+	@$(MAKE) --no-print-directory build prepare
+	@$(GO) build -o $(BIN)/local ./services/local
+	cd $(PAGE)/test && npm ci --silent && npm run --silent screenshots
 
 conformance: prepare ## Test all stores and brokers; CONFORMANCEFLAGS='-pairs=sqlite -tests=Hot' selects some
 	@$(GO) run ./services/flow/conformance $(CONFORMANCEFLAGS)

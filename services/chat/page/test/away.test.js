@@ -32,7 +32,7 @@ pageTest("real: the model is away", { site, expectErrors, user: user("model") },
   await mock.model.down();
   await send("Are you there?");
   await page.getByRole("button", { name: "Try again" }).waitFor();
-  await sees(/The model/);
+  await sees("The model cannot be reached, or gives no answer.");
   await healthSays(page, "Model fails");
   await look("real-model-away");
   await mock.model.up();

@@ -30,6 +30,7 @@ export function problemOf(error: ApiError): Problem {
     case 429:
       return say("Too many messages at once.", `Try again ${wait}.`);
     case 502:
+      if (/unavailable/.test(detail)) return say("The model cannot be reached, or gives no answer.", "Check that it runs and its address, then try again.");
       return say("The model did not accept the request.", "Check its key and its name, or try again.");
     case 503:
       return say("The model or the service is busy.", `Try again ${wait}.`);
