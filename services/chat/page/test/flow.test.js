@@ -168,11 +168,11 @@ pageTest("flow: events that wait on disk", { context: large }, async ({ page, mo
 pageTest("flow: events of each kind", { context: large }, async ({ page, mock, look, sees }) => {
   await flow(page).getByText("No events yet.").waitFor();
   const received_at = ago(2000).toISOString();
-  mock.pass({ key: "f", type: "MessageSent", user_id: "alice", stage: "failed", received_at });
+  mock.pass({ key: "f", type: "MessageSent", user_id: "alice", stage: "failed", received_at, reason: "the key is wrong" });
   mock.pass({ ...countedEvent("bob", 7), key: "d", stage: "duplicate", at: ago(1500) });
-  mock.pass({ ...countedEvent("legacy-bot"), key: "l", stage: "dead letter", reason: "user_id: it has control characters", stored_ms: undefined, received_at: undefined });
+  mock.pass({ ...countedEvent(""), key: "l", stage: "dead letter", reason: "user_id: it has control characters", stored_ms: undefined, received_at: undefined });
   mock.pass({ ...countedEvent("newcomer", 0), key: "r", type: "UserRegistered", stage: "registered", received_at: undefined });
-  for (const [name, words] of [["not answered", "The agent did not answer"], ["a copy", "It is a copy"], ["dead letter", "It can never be counted: user_id"], ["registered", "The user was registered"]]) {
+  for (const [name, words] of [["not answered", "The agent did not answer (the key is wrong), so no event was published"], ["a copy", "It is a copy"], ["dead letter", "It can never be counted: user_id"], ["registered", "The user was registered"]]) {
     await rows(page).filter({ hasText: name }).getByRole("button").click();
     await sees(words);
   }

@@ -5,7 +5,7 @@ import { watch, type Overview, type Passing } from "../api/flow";
 import { ApiError } from "../api/http";
 import { noteCount } from "./count";
 import { refreshHealth } from "./health";
-import { began } from "./hops";
+import { began, instant } from "./hops";
 import { user } from "./identity";
 import { flowShown } from "./layout";
 import { soon } from "./pace";
@@ -136,7 +136,7 @@ function merge(news: Passing[]): void {
   events.value = ordered([...all.values()]);
 }
 
-const ordered = (all: Passing[]): Passing[] => all.sort((a, b) => (began(a) < began(b) ? 1 : -1)).slice(0, most);
+const ordered = (all: Passing[]): Passing[] => all.sort((a, b) => instant(began(b)) - instant(began(a))).slice(0, most);
 
 const shineFor = 1500; // ms
 

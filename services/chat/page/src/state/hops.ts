@@ -66,9 +66,9 @@ function gap(from: string | undefined, to: string | undefined): number | undefin
   return from && to ? Math.max(0, instant(to) - instant(from)) : undefined;
 }
 
-/** The ms of a time since 1970, with the microseconds that Date.parse leaves out. */
+/** The ms of a time since 1970, with the microseconds that Date.parse leaves out; 0 if there is none. */
 export function instant(time: string): number {
-  return Date.parse(time) + Number(`0.${/\.\d{3}(\d+)/.exec(time)?.[1] ?? 0}`);
+  return (Date.parse(time) || 0) + Number(`0.${/\.\d{3}(\d+)/.exec(time)?.[1] ?? 0}`);
 }
 
 /** A time in as many digits as somebody wants to read. */

@@ -98,7 +98,7 @@ function Row({ event, reachable }: { event: Passing; reachable: boolean }) {
     <Fragment>
     <tr class={kind} onPointerEnter={point} onFocusIn={point}>
       <th scope="row">
-        <button aria-expanded={isChosen} tabIndex={reachable ? 0 : -1} onClick={choose} title={`${user_id} at ${clock(began(event))}`}>{user_id}</button>
+        <button aria-expanded={isChosen} tabIndex={reachable ? 0 : -1} onClick={choose} title={`${user_id} at ${clock(began(event))}`}>{user_id || <em>unknown</em>}</button>
       </th>
       {stage === "answering" || stage === "failed" ? (
         <td colSpan={4}><Outcome stage={stage} /></td>

@@ -134,7 +134,7 @@ function Hint({ event, seen }: { event: Passing | null; seen: number }) {
   if (event) {
     return (
       <div class="muted small">
-        <p class="one-line">The event of {clock(began(event))} from <b>{event.user_id}</b></p>
+        <p class="one-line">The event of {clock(began(event))} from <b>{event.user_id || "an unknown user"}</b></p>
         <p>{inShort(event)}</p>
       </div>
     );

@@ -33,7 +33,7 @@ function sentences(event: Passing): string[] {
     case "answering":
       return ["The agent is answering. The event is published when the answer is there, and not before."];
     case "failed":
-      return ["The agent did not answer, so no event was published, and nothing counts."];
+      return [`The agent did not answer${event.reason ? ` (${event.reason})` : ""}, so no event was published, and nothing counts.`];
     case "spooled": {
       const since = event.answered_at ? ` for ${inWords(serviceNow() - instant(event.answered_at))}` : "";
       return [...answered, `The broker did not take the event, so it waits on the disk of the chat service${since}. It is published when the broker is back.`];
