@@ -56,9 +56,10 @@ type Activity struct {
 	answer   Answer       // the last one, without its events
 	away     bool
 	waiting  int
-	changes  uint64 // of what is in a Overview
+	changes  uint64 // of what is in an Overview
 	watchers map[*Watcher]struct{}
 	polling  bool
+	stale    bool // whether analytics has not answered yet since somebody watches
 }
 
 // New returns an Activity. It asks analytics only while there are watchers. It ends with
@@ -234,6 +235,12 @@ func (a *Activity) learn(answer Answer, err error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.stale {
+		a.stale = false
+		for w := range a.watchers {
+			w.wakeUp()
+		}
+	}
 	before := a.overview(nil)
 	if err != nil && !a.away {
 		a.cfg.Logger.Warn("the last events are shown as far as this replica knows them",

@@ -106,6 +106,7 @@ func (a *Activity) Watch(ctx context.Context, user contract.UserID, authorizatio
 	}
 	if !a.polling {
 		a.polling = true
+		a.stale = true
 		a.away = !answered
 		a.waiting = a.cfg.Waiting()
 		a.all.Go(a.poll)
@@ -207,6 +208,9 @@ func (w *Watcher) wait(ctx context.Context, due time.Duration) error {
 func (w *Watcher) take() (news News, due time.Duration) {
 	w.a.mu.Lock()
 	defer w.a.mu.Unlock()
+	if w.skipped && w.a.stale { // a snapshot of now would lack what is told next as if it had just happened
+		return News{}, 0
+	}
 	if w.skipped {
 		w.skipped, w.queue = false, nil
 		s := &Snapshot{Overview: w.a.overview(w), Events: []Event{}}

@@ -1,6 +1,7 @@
 import type { Cluster } from "../api/service";
 import { config } from "../state/config";
 import { CopyButton } from "./CopyButton";
+import { portForward, printToken } from "./kubectl";
 
 /** The API, one click away, and how to reach the services from elsewhere. */
 export function DocsMenu() {
@@ -31,26 +32,20 @@ const curl = () =>
 
 /** The lines that bring the services of a cluster to this machine. */
 function PortForwards({ cluster }: { cluster: Cluster }) {
-  const kubectl = `kubectl -n ${cluster.namespace}`;
   return (
     <>
       <p>From another machine that reaches the cluster:</p>
-      {cluster.chat && <Command line={portForward(kubectl, cluster.chat, 8000)} what="the line for chat" />}
-      {cluster.analytics && <Command line={portForward(kubectl, cluster.analytics, 8001)} what="the line for analytics" />}
+      {cluster.chat && <Command line={portForward(cluster, cluster.chat, 8000)} what="the line for chat" />}
+      {cluster.analytics && <Command line={portForward(cluster, cluster.analytics, 8001)} what="the line for analytics" />}
       <p class="muted small">Then chat is at localhost:8000{cluster.analytics && ", and the API of analytics at localhost:8001/docs"}.</p>
       {cluster.admin_secret && (
         <>
           <p>The token of operators, which sets counts and replays dead letters:</p>
-          <Command line={`${kubectl} get secret ${cluster.admin_secret} -o jsonpath='{.data.token}' | base64 -d`} what="the line for the token" />
+          <Command line={printToken(cluster, cluster.admin_secret)} what="the line for the token" />
         </>
       )}
     </>
   );
-}
-
-function portForward(kubectl: string, service: string, port: number): string {
-  const [name, servicePort] = service.split(":");
-  return `${kubectl} port-forward svc/${name} ${port}:${servicePort}`;
 }
 
 function Command({ line, what }: { line: string; what: string }) {

@@ -1,13 +1,14 @@
+import type { Cluster } from "../api/service";
 import { config } from "../state/config";
 import { CopyButton } from "./CopyButton";
+import { kubectl } from "./kubectl";
 
-const lines = {
-  local: ["OPENAI_API_KEY=sk-… make run", "GEMINI_API_KEY=… make run"],
-  kubernetes: [
-    `kubectl create secret generic daca-model --from-literal=api-key="$OPENAI_API_KEY"`,
-    "helm upgrade daca charts/daca --reset-then-reuse-values --set chat.model.existingSecret=daca-model,offlineModel.keep=true",
-  ],
-};
+const local = ["OPENAI_API_KEY=sk-… make run", "GEMINI_API_KEY=… make run"];
+
+const onKubernetes = (cluster?: Cluster) => [
+  `${kubectl(cluster)} create secret generic daca-model --from-literal=api-key="$OPENAI_API_KEY"`,
+  `helm upgrade daca charts/daca ${cluster ? `-n ${cluster.namespace} ` : ""}--reset-then-reuse-values --set chat.model.existingSecret=daca-model,offlineModel.keep=true`,
+];
 
 /** How to get a real model, where the offline one answers. */
 function OfflineModel({ kubernetes }: { kubernetes: boolean }) {
@@ -15,9 +16,9 @@ function OfflineModel({ kubernetes }: { kubernetes: boolean }) {
     <>
       <p>
         <b>The offline model answers.</b> It needs no key and no network, knows the time, and otherwise repeats what you
-        say. {kubernetes ? "These two lines, in the namespace of the suite, bring a real one:" : "To talk to a real one, stop make run, and start it again with one of these lines:"}
+        say. {kubernetes ? "These two lines bring a real one:" : "To talk to a real one, stop make run, and start it again with one of these lines:"}
       </p>
-      {(kubernetes ? lines.kubernetes : lines.local).map((line) => (
+      {(kubernetes ? onKubernetes(config.value?.cluster) : local).map((line) => (
         <div class="command" key={line}><code tabIndex={0}>{line}</code><CopyButton text={() => line} what="the line" /></div>
       ))}
       {!kubernetes && <p class="muted small">Ollama and other servers: set OPENAI_BASE_URL, such as http://localhost:11434/v1, and OPENAI_MODEL.</p>}

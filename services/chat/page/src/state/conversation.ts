@@ -43,9 +43,10 @@ export class Conversation {
       const ended = run === null || run.status === "answered" || run.status === "stopped";
       if (ended) saveRecord(this.user, this.session.value, null);
       const active = ended ? null : record;
-      // A turn may be stored a moment before its run ends.
-      const isOfRun = (turn: Turn) => active && run && turn.text === active.text && turn.time >= new Date(run.started);
-      this.turns.value = stored.filter((turn) => !isOfRun(turn));
+      // The turn may be stored a moment before its run ends. Its time may be a little earlier than the start.
+      const last = stored.at(-1);
+      const isOfRun = active && run && last?.text === active.text && last.time.getTime() > Date.parse(run.started) - 2000;
+      this.turns.value = isOfRun ? stored.slice(0, -1) : stored;
       if (active) this.pickUp(active);
       else this.sendPending();
     } catch (error) {

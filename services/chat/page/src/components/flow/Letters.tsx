@@ -7,6 +7,7 @@ import { overview, setToken, token, tokenFailure } from "../../state/flow";
 import { clock } from "../../state/hops";
 import { CopyButton } from "../CopyButton";
 import { focusOn } from "../keyboard";
+import { printToken } from "../kubectl";
 
 /** What could never be counted, and what an operator can do about it. */
 export function Letters() {
@@ -87,8 +88,6 @@ function LetterRow({ letter }: { letter: Letter }) {
   );
 }
 
-const secret = "kubectl get secret analytics-service-admin-token -o jsonpath='{.data.token}' | base64 -d";
-
 /** Asks for what makes an operator of the viewer. */
 function TokenForm() {
   const submit = (event: SubmitEvent) => {
@@ -96,6 +95,8 @@ function TokenForm() {
     const typed = String(new FormData(event.currentTarget as HTMLFormElement).get("token")).trim();
     if (typed) setToken(typed);
   };
+  const cluster = config.value?.cluster;
+  const line = cluster?.admin_secret && printToken(cluster, cluster.admin_secret);
   return (
     <form class="token" onSubmit={submit}>
       <p>Operators see the events of all users here, and what could not be counted.</p>
@@ -109,9 +110,9 @@ function TokenForm() {
       </div>
       {tokenFailure.value && <p class="wrong" role="alert">{tokenFailure}</p>}
       <p id="token-help" class="muted small">
-        {config.value?.kubernetes ? "In the namespace of the suite, this prints it:" : "It is what ADMIN_TOKEN of the analytics service is set to. This tab alone keeps it."}
+        It is what ADMIN_TOKEN of the analytics service is set to. This tab alone keeps it.{line && " This prints it:"}
       </p>
-      {config.value?.kubernetes && <div class="command"><code tabIndex={0}>{secret}</code><CopyButton text={() => secret} what="the line" /></div>}
+      {line && <div class="command"><code tabIndex={0}>{line}</code><CopyButton text={() => line} what="the line" /></div>}
     </form>
   );
 }
