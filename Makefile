@@ -8,7 +8,7 @@ RACE      := $(if $(shell command -v $$($(GO) env CC) 2>/dev/null),-race)
 # What the chat service embeds. go:embed needs no Node: a Go program fetches the npm
 # packages and bundles. PAGE_MADE= builds a service without its page.
 PAGE      := services/chat/page
-PAGE_MADE := $(PAGE)/dist/index.html
+PAGE_MADE := $(PAGE)/dist/index.html.gz
 
 .DEFAULT_GOAL := help
 .PHONY: help run page page-dev unit test test-page screenshots conformance bench bench-compare lint fmt tidy schemas vuln check hooks build prepare clean \
@@ -62,10 +62,10 @@ bench-compare: prepare ## Measure a commit and this checkout in turn: make bench
 	@$(BIN)/bench -base $(BASE) $(BENCHFLAGS)
 
 page: $(PAGE_MADE) ## Make the page of the chat service, unless nothing has changed
-	@[ -e $(PAGE)/dist/index.html ]
+	@[ -e $(PAGE)/dist/index.html.gz ]
 
 # Status 3 tells that no registry of npm packages is known: services then have no page.
-$(PAGE)/dist/index.html: $(shell find $(PAGE)/src $(PAGE)/bundle -type f ! -name '*_test.go') $(PAGE)/package-lock.json
+$(PAGE)/dist/index.html.gz: $(shell find $(PAGE)/src $(PAGE)/bundle -type f ! -name '*_test.go') $(PAGE)/package-lock.json
 	@# This machine runs it, whichever GOOS and GOARCH the services are for.
 	@GOOS= GOARCH= $(GO) -C $(PAGE)/bundle build -v -o $(BIN)/bundle .
 	@$(BIN)/bundle -dir $(PAGE) || [ $$? = 3 ]

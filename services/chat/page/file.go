@@ -2,48 +2,68 @@ package page
 
 import (
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 )
 
-// coding is a content coding in which the files are kept.
-type coding struct{ name, extension string }
+// zipped is the extension of the files that are kept, and gzipCoding the content coding
+// in which they are.
+const (
+	zipped     = ".gz"
+	gzipCoding = "gzip"
+)
 
-// codings lists the content codings, the smallest first.
-func codings() []coding { return []coding{{"br", ".br"}, {"gzip", ".gz"}} }
-
-// file is one file in each of its codings; "" is the file as it is.
-type file map[string]content
-
-type content struct {
+// file is one file. It is kept compressed, as nearly every client takes it.
+type file struct {
 	bytes []byte
+	plain func() ([]byte, error) // decompresses it, once, for the first client that takes it only so
 	etag  string
 }
 
-func (c content) reader() io.ReadSeeker { return bytes.NewReader(c.bytes) }
-
-// newFile returns a file of its contents by coding. The same bytes have the same ETag,
+// newFile returns a file that is compressed by gzip. The same bytes have the same ETag,
 // whichever program serves them.
-func newFile(contents map[string][]byte) file {
-	f := file{}
-	for name, b := range contents {
-		digest := sha256.Sum256(b)
-		f[name] = content{bytes: b, etag: strconv.Quote(hex.EncodeToString(digest[:8]))}
+func newFile(compressed []byte) file {
+	digest := sha256.Sum256(compressed)
+	return file{
+		bytes: compressed,
+		plain: sync.OnceValues(func() ([]byte, error) { return decompress(compressed) }),
+		etag:  hex.EncodeToString(digest[:8]),
 	}
+}
+
+// plainFile returns a file that is not compressed.
+func plainFile(content []byte) file {
+	f := newFile(content)
+	f.bytes, f.plain = nil, func() ([]byte, error) { return content, nil }
 	return f
 }
 
-// choose returns the file in the smallest coding that the client accepts.
-func (f file) choose(acceptEncoding string) (coding string, chosen content) {
-	for _, c := range codings() {
-		if kept, ok := f[c.name]; ok && accepts(acceptEncoding, c.name) {
-			return c.name, kept
-		}
+// choose returns the file as the client accepts it, with the coding, which is empty for a
+// file as it is, and the ETag. It fails if the file is damaged.
+func (f file) choose(acceptEncoding string) (content []byte, coding, etag string, err error) {
+	if f.bytes != nil && accepts(acceptEncoding, gzipCoding) {
+		return f.bytes, gzipCoding, strconv.Quote(f.etag), nil
 	}
-	return "", f[""]
+	content, err = f.plain()
+	return content, "", strconv.Quote(f.etag + "-plain"), err
+}
+
+func decompress(compressed []byte) ([]byte, error) {
+	reader, err := gzip.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		return nil, fmt.Errorf("decompressing a file of the page: %w", err)
+	}
+	content, err := io.ReadAll(reader)
+	if err != nil {
+		return nil, fmt.Errorf("decompressing a file of the page: %w", err)
+	}
+	return content, nil
 }
 
 // accepts reports whether a header Accept-Encoding names the coding, and not with a

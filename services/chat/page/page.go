@@ -3,6 +3,7 @@
 package page
 
 import (
+	"bytes"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -55,40 +56,29 @@ func orFallback(dist fs.FS) (*Page, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the page: %w", err)
 		}
-		p.files[indexName] = newFile(map[string][]byte{"": fallback})
+		p.files[indexName] = plainFile(fallback)
 	}
 	return p, nil
 }
 
-// from returns the page in a directory. NAME.br and NAME.gz are NAME compressed.
+// from returns the page in a directory. NAME.gz is NAME compressed, and other files are
+// not part of the page.
 func from(dist fs.FS) (*Page, error) {
-	variants := map[string]map[string][]byte{}
 	entries, err := fs.ReadDir(dist, ".")
 	if err != nil {
 		return nil, fmt.Errorf("reading the page: %w", err)
 	}
+	p := &Page{files: map[string]file{}}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), ".") {
+		name, ok := strings.CutSuffix(entry.Name(), zipped)
+		if !ok {
 			continue
 		}
-		content, err := fs.ReadFile(dist, entry.Name())
+		compressed, err := fs.ReadFile(dist, entry.Name())
 		if err != nil {
 			return nil, fmt.Errorf("reading the page: %w", err)
 		}
-		name, coding := entry.Name(), ""
-		for _, c := range codings() {
-			if base, ok := strings.CutSuffix(name, c.extension); ok {
-				name, coding = base, c.name
-			}
-		}
-		if variants[name] == nil {
-			variants[name] = map[string][]byte{}
-		}
-		variants[name][coding] = content
-	}
-	p := &Page{files: map[string]file{}}
-	for name, contents := range variants {
-		p.files[name] = newFile(contents)
+		p.files[name] = newFile(compressed)
 	}
 	return p, nil
 }
@@ -121,16 +111,20 @@ func (p *Page) ServeFile(w http.ResponseWriter, r *http.Request, name string) bo
 }
 
 func (p *Page) serve(w http.ResponseWriter, r *http.Request, name string) {
-	coding, content := p.files[name].choose(r.Header.Get("Accept-Encoding"))
+	content, coding, etag, err := p.files[name].choose(r.Header.Get("Accept-Encoding"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
 	header := w.Header()
 	header.Set("Content-Type", contentType(name))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Add("Vary", "Accept-Encoding")
-	header.Set("ETag", content.etag)
+	header.Set("ETag", etag)
 	if coding != "" {
 		header.Set("Content-Encoding", coding)
 	}
-	http.ServeContent(w, r, name, time.Time{}, content.reader())
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
 
 // contentType returns the type of a file. Package mime would also ask the machine.

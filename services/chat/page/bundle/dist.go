@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/andybalholm/brotli"
 )
 
-// write replaces the files in dist by these, each also compressed by gzip and brotli. It
-// returns how large they are together. The directory's .gitignore stays.
+// write replaces the files in dist by these, compressed by gzip: NAME becomes NAME.gz.
+// It returns how large they are together. The directory's .gitignore stays.
 func write(dist string, files map[string][]byte) (sum string, err error) {
 	old, err := os.ReadDir(dist)
 	if err != nil {
@@ -28,46 +26,37 @@ func write(dist string, files map[string][]byte) (sum string, err error) {
 			return "", fmt.Errorf("writing the page: %w", err)
 		}
 	}
-	sizes := [3]int{}
+	size, compressedSize := 0, 0
 	// index.html comes last: make takes it for a sign that all is there.
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(files)), func(name string) bool { return name == "index.html" })
 	for _, name := range append(names, "index.html") {
-		variants, err := compress(files[name])
+		compressed, err := compress(files[name])
 		if err != nil {
 			return "", fmt.Errorf("compressing %s: %w", name, err)
 		}
-		for i, extension := range []string{".br", ".gz", ""} {
-			sizes[i] += len(variants[i])
-			if err := os.WriteFile(filepath.Join(dist, name+extension), variants[i], 0o644); err != nil {
-				return "", fmt.Errorf("writing the page: %w", err)
-			}
+		size += len(files[name])
+		compressedSize += len(compressed)
+		if err := os.WriteFile(filepath.Join(dist, name+".gz"), compressed, 0o644); err != nil {
+			return "", fmt.Errorf("writing the page: %w", err)
 		}
 	}
 	const kB = 1000.0
-	return fmt.Sprintf("%.1f kB, %.1f kB by gzip, %.1f kB by brotli",
-		float64(sizes[2])/kB, float64(sizes[1])/kB, float64(sizes[0])/kB), nil
+	return fmt.Sprintf("%.1f kB, %.1f kB by gzip", float64(size)/kB, float64(compressedSize)/kB), nil
 }
 
-// compress returns the content by brotli, by gzip, and as it is. The same content always
-// gives the same bytes.
-func compress(content []byte) (variants [3][]byte, err error) {
-	var br, gz bytes.Buffer
-	smaller := brotli.NewWriterLevel(&br, brotli.BestCompression)
-	if _, err := smaller.Write(content); err != nil {
-		return variants, err
-	}
-	if err := smaller.Close(); err != nil {
-		return variants, err
-	}
-	small, err := gzip.NewWriterLevel(&gz, gzip.BestCompression)
+// compress returns the content compressed by gzip. The same content always gives the
+// same bytes.
+func compress(content []byte) ([]byte, error) {
+	var compressed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
 	if err != nil {
-		return variants, err
+		return nil, err
 	}
-	if _, err := small.Write(content); err != nil {
-		return variants, err
+	if _, err := writer.Write(content); err != nil {
+		return nil, err
 	}
-	if err := small.Close(); err != nil {
-		return variants, err
+	if err := writer.Close(); err != nil {
+		return nil, err
 	}
-	return [3][]byte{br.Bytes(), gz.Bytes(), content}, nil
+	return compressed.Bytes(), nil
 }
