@@ -39,14 +39,10 @@ func newLetterBox(s state.Store, budget time.Duration) *letterBox {
 // keep adds the letters, and returns how many of them are in the list: there may be
 // too many already. A copy of a letter adds nothing.
 func (b *letterBox) keep(ctx context.Context, arrived []letter) (listed int, err error) {
-	err = b.update(ctx, func(letters []letter) ([]letter, error) {
+	err = b.update(ctx, func(letters []letter, size int) ([]letter, error) {
 		listed = 0
 		if time.Now().Before(b.fullUntil) {
 			return nil, state.ErrKeep
-		}
-		size := 0
-		for _, l := range letters {
-			size += l.storedSize()
 		}
 		for _, l := range arrived {
 			if at := indexOf(letters, l.ID); at >= 0 { // if it is being replayed, it has come back
@@ -112,7 +108,7 @@ func (b *letterBox) find(ctx context.Context, id string) (letter, error) {
 // zero. It fails with errNoLetter if there was none.
 func (b *letterBox) remove(ctx context.Context, id string, received time.Time) error {
 	found := false // by this attempt, or by an earlier one that was written although it returned an error
-	return b.update(ctx, func(letters []letter) ([]letter, error) {
+	return b.update(ctx, func(letters []letter, _ int) ([]letter, error) {
 		i := indexOf(letters, id)
 		if i >= 0 && (received.IsZero() || letters[i].ReceivedAt.Equal(received)) {
 			found = true
@@ -131,7 +127,10 @@ func indexOf(letters []letter, id string) int {
 }
 
 // update replaces the letters by what change returns, within the budget, see state.Update.
-func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter, error)) error {
+// Change gets the letters, and how many bytes they take in the store.
+func (b *letterBox) update(
+	ctx context.Context, change func(letters []letter, size int) ([]letter, error),
+) error {
 	ctx, cancel := context.WithTimeout(ctx, b.budget)
 	defer cancel()
 	select {
@@ -144,9 +143,9 @@ func (b *letterBox) update(ctx context.Context, change func([]letter) ([]letter,
 	_, err := state.Update(ctx, b.store, contract.DeadLettersKey, 0, func(value []byte) ([]byte, error) {
 		letters, err := decodeLetters(value)
 		if err != nil { // a damaged list must not hold up events: it begins again
-			letters = nil
+			letters, value = nil, nil
 		}
-		if letters, err = change(letters); err != nil {
+		if letters, err = change(letters, len(value)); err != nil {
 			return nil, err
 		}
 		if value, err = jsonv2.Marshal(letters); err != nil {
