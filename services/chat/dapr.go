@@ -70,7 +70,7 @@ func (c *daprClient) Activity(ctx context.Context) (activity.Answer, error) {
 
 // Administers implements activity.Analytics. Only operators may list dead letters.
 func (c *daprClient) Administers(ctx context.Context, authorization string) (bool, error) {
-	_, err := c.asOperator(ctx, http.MethodGet, "deadletters", authorization)
+	err := c.asOperator(ctx, http.MethodGet, "deadletters", authorization)
 	var refused refusedError
 	switch {
 	case err == nil:
@@ -84,32 +84,30 @@ func (c *daprClient) Administers(ctx context.Context, authorization string) (boo
 // ReplayLetter has analytics publish the event of a dead letter again. It fails with a
 // refusedError if analytics refuses that.
 func (c *daprClient) ReplayLetter(ctx context.Context, id, authorization string) error {
-	_, err := c.asOperator(ctx, http.MethodPost, "deadletters/"+url.PathEscape(id)+"/replay", authorization)
-	return err
+	return c.asOperator(ctx, http.MethodPost, "deadletters/"+url.PathEscape(id)+"/replay", authorization)
 }
 
 // DeleteLetter has analytics forget a dead letter. It fails as ReplayLetter does.
 func (c *daprClient) DeleteLetter(ctx context.Context, id, authorization string) error {
-	_, err := c.asOperator(ctx, http.MethodDelete, "deadletters/"+url.PathEscape(id), authorization)
-	return err
+	return c.asOperator(ctx, http.MethodDelete, "deadletters/"+url.PathEscape(id), authorization)
 }
 
 // asOperator invokes a method of analytics with the value of an Authorization header, unless
 // that is empty. Dapr makes a header of each entry of the metadata.
-func (c *daprClient) asOperator(ctx context.Context, verb, method, authorization string) ([]byte, error) {
+func (c *daprClient) asOperator(ctx context.Context, verb, method, authorization string) error {
 	if authorization != "" {
 		ctx = grpcmetadata.AppendToOutgoingContext(ctx, "authorization", authorization)
 	}
 	// Without content, Dapr would call it a stream of bytes, which analytics does not take.
-	body, err := c.Dapr.InvokeMethodWithContent(ctx, c.analytics, method, verb,
+	_, err := c.Dapr.InvokeMethodWithContent(ctx, c.analytics, method, verb,
 		&client.DataContent{Data: []byte("{}"), ContentType: "application/json"})
 	if err == nil {
-		return body, nil
+		return nil
 	}
-	if status, _ := answered(err); status != 0 {
-		return nil, refusedError{status}
+	if code, _ := answered(err); code != 0 {
+		return refusedError{code}
 	}
-	return nil, fmt.Errorf("invoking %s: %w", c.analytics, err)
+	return fmt.Errorf("invoking %s: %w", c.analytics, err)
 }
 
 // refusedError is an answer of analytics that is not a success.

@@ -245,7 +245,8 @@ func BenchmarkSpool(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := newPublisher(broker, &fakeStore{}, s, unseen{}, time.Millisecond, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+	p := newPublisher(broker, &fakeStore{}, s, unseen{}, time.Millisecond,
+		slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	b.Run("add", func(b *testing.B) {
 		b.SetParallelism(workers)
 		b.RunParallel(func(pb *testing.PB) {

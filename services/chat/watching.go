@@ -109,13 +109,14 @@ func (w *watching) watch(ctx context.Context, in *activityInput) (*huma.StreamRe
 		defer watcher.Close()
 		out := &eventWriter{to: humagin.Unwrap(ctx).Writer}
 		beginEvents(out.to)
-		if err := copyNews(ctx.Context(), out, watcher); err != nil && !errors.Is(err, io.EOF) {
+		if err := copyNews(ctx.Context(), out, watcher); !errors.Is(err, io.EOF) {
 			w.logger.DebugContext(ctx.Context(), "a stream of activity ends", "error", err)
 		}
 	}}, nil
 }
 
-// copyNews writes what happens, and comments while nothing does.
+// copyNews writes what happens, and comments while nothing does, until the stream ends. It
+// returns why: io.EOF if the service stops.
 func copyNews(ctx context.Context, out *eventWriter, watcher *activity.Watcher) error {
 	for {
 		waiting, cancel := context.WithTimeout(ctx, heartbeat)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -147,9 +148,10 @@ func TestWatching(t *testing.T) {
 		for _, a := range s.analytics {
 			got, err := s.send("GET", a.URL+"/metrics", "")
 			s.must(err)
-			for _, of := range regexp.MustCompile(`daca_activity_calls_total{call="put"} (\d+)`).FindAllStringSubmatch(got.body, -1) {
-				puts, _ := strconv.Atoi(of[1])
-				n += puts
+			puts := regexp.MustCompile(`daca_activity_calls_total{call="put"} (\d+)`)
+			for _, of := range puts.FindAllStringSubmatch(got.body, -1) {
+				written, _ := strconv.Atoi(of[1])
+				n += written
 			}
 		}
 		return n
@@ -174,14 +176,15 @@ func TestWatching(t *testing.T) {
 	})
 	operator.mu.Lock()
 	for key, e := range operator.events {
-		if stages := fmt.Sprint(operator.stages[key]); e.UserID == "bob" && stages != "[answering answering published counted]" {
+		const want = "[answering answering published counted]"
+		if stages := fmt.Sprint(operator.stages[key]); e.UserID == "bob" && stages != want {
 			t.Errorf("the stages of %+v are %s", e, stages)
 		}
 		if e.Stage != "counted" {
 			continue
 		}
-		hops := []time.Time{e.ReceivedAt, e.AnsweredAt.Add(time.Millisecond), e.DeliveredAt.Add(time.Millisecond), e.CountedAt.Add(time.Millisecond)}
-		for i := 1; i < len(hops); i++ { // events have times in whole milliseconds
+		hops := []time.Time{e.ReceivedAt, e.AnsweredAt, e.DeliveredAt, e.CountedAt}
+		for i := 1; i < len(hops); i++ { // the time of an event is in whole milliseconds
 			if e.ReceivedAt.IsZero() || hops[i].Before(hops[i-1].Add(-time.Millisecond)) {
 				t.Errorf("the times of %+v are not in order", e)
 			}
@@ -199,15 +202,29 @@ func TestWatching(t *testing.T) {
 // letterOnTheFlow holds that an operator sees a dead letter, and handles it through chat.
 func (s *system) letterOnTheFlow(operator *watcher, operators []string) {
 	s.t.Helper()
-	got, err := s.send("POST", s.chat.DaprURL+"/v1.0/publish/pubsub/messages", `{"event_type":"MessageSent","user_id":".."}`,
-		"Content-Type", "application/json")
-	if err != nil || got.status != http.StatusNoContent {
-		s.t.Fatalf("publishing answers %d %s, %v", got.status, got.body, err)
+	letter := func(to, body, contentType string) (target string) {
+		s.t.Helper()
+		got, err := s.send("POST", to, body, "Content-Type", contentType)
+		if err != nil || got.status/100 != 2 {
+			s.t.Fatalf("publishing answers %d %s, %v", got.status, got.body, err)
+		}
+		s.sees(operator, "a dead letter", func() bool { return operator.letters != nil && operator.letters.Total == 1 })
+		operator.mu.Lock()
+		defer operator.mu.Unlock()
+		return s.chat.URL + "/deadletters/" + operator.letters.Letters[0].ID
 	}
-	s.sees(operator, "a dead letter", func() bool { return operator.letters != nil && operator.letters.Total == 1 })
-	operator.mu.Lock()
-	one := s.chat.URL + "/deadletters/" + operator.letters.Letters[0].ID
-	operator.mu.Unlock()
+	none := func() bool { return operator.letters != nil && operator.letters.Total == 0 }
+	undelivered := letter(s.analytics[0].URL+"/deadletters", `{"specversion":"1.0","id":"late","source":"s","type":"t",`+
+		`"topic":"messages","time":"`+time.Now().UTC().Format(time.RFC3339)+`",`+
+		`"data":{"event_type":"MessageSent","user_id":"carol"}}`, "application/cloudevents+json")
+	got, err := s.send("POST", undelivered+"/replay", "", operators...)
+	if err != nil || got.status != http.StatusOK || !strings.Contains(got.body, `"replayed"`) {
+		s.t.Errorf("replaying answers %d %s, %v", got.status, got.body, err)
+	}
+	s.sees(operator, "the replayed event", func() bool { return none() && operator.of("carol", "counted") == 1 })
+
+	one := letter(s.chat.DaprURL+"/v1.0/publish/pubsub/messages", `{"event_type":"MessageSent","user_id":".."}`,
+		"application/json")
 	for _, try := range []struct {
 		method, target string
 		headers        []string
@@ -225,5 +242,5 @@ func (s *system) letterOnTheFlow(operator *watcher, operators []string) {
 			s.t.Errorf("%s %s answers %d %s, %v; want %d", try.method, try.target, got.status, got.body, err, try.status)
 		}
 	}
-	s.sees(operator, "no dead letter", func() bool { return operator.letters != nil && operator.letters.Total == 0 })
+	s.sees(operator, "no dead letter", none)
 }

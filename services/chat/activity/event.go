@@ -213,6 +213,8 @@ func (a *Activity) rows() []*row {
 		}
 	}
 	began := func(r *row) time.Time { return cmpTime(r.ReceivedAt, r.AnsweredAt, r.DeliveredAt, r.CountedAt) }
-	slices.SortStableFunc(all, func(x, y *row) int { return cmp.Or(began(x).Compare(began(y)), cmp.Compare(x.Key, y.Key)) })
+	slices.SortStableFunc(all, func(x, y *row) int {
+		return cmp.Or(began(x).Compare(began(y)), cmp.Compare(x.Key, y.Key))
+	})
 	return all
 }
