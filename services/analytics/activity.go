@@ -39,6 +39,14 @@ func (e *events) records(arrived time.Time, entries []entry, changes []change) i
 	}
 }
 
+// when returns when the message of the change was answered, as far as its event tells.
+func (ch *change) when() time.Time {
+	if ch.answered.IsZero() {
+		return ch.Time
+	}
+	return ch.answered
+}
+
 // record returns what became of a change that was made.
 func (e *events) record(arrived time.Time, ch *change) activity.Record {
 	outcome := activity.Duplicate
@@ -50,7 +58,7 @@ func (e *events) record(arrived time.Time, ch *change) activity.Record {
 	}
 	return activity.Record{
 		ID: ch.ID, Type: e.want, UserID: ch.user,
-		Received: ch.received, Sent: ch.Time, Delivered: arrived, Counted: ch.ack.at, Stored: ch.ack.took,
+		Received: ch.received, Answered: ch.when(), Delivered: arrived, Counted: ch.ack.at, Stored: ch.ack.took,
 		Count: ch.count, Outcome: outcome,
 	}
 }
@@ -58,7 +66,7 @@ func (e *events) record(arrived time.Time, ch *change) activity.Record {
 // letterRecord returns the record of an event that became a dead letter.
 func (e *events) letterRecord(arrived time.Time, entry *entry, ch *change) activity.Record {
 	r := activity.Record{
-		ID: ch.ID, Type: e.want, UserID: ch.user, Received: ch.received, Sent: ch.Time,
+		ID: ch.ID, Type: e.want, UserID: ch.user, Received: ch.received, Answered: ch.when(),
 		Delivered: arrived, Counted: time.Now(),
 		Outcome: activity.DeadLetter, Reason: strings.TrimPrefix(entry.reason, keptAsLetter),
 	}

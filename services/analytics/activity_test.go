@@ -18,7 +18,7 @@ type shownActivity struct {
 		Type        string
 		UserID      string    `json:"user_id"`
 		ReceivedAt  time.Time `json:"received_at"`
-		SentAt      time.Time `json:"sent_at"`
+		AnsweredAt  time.Time `json:"answered_at"`
 		DeliveredAt time.Time `json:"delivered_at"`
 		CountedAt   time.Time `json:"counted_at"`
 		Count       *int64
@@ -73,7 +73,7 @@ func TestActivity(t *testing.T) {
 		}
 		received := time.Now().Add(-time.Second)
 		sent := contract.Event{
-			ID: "1", Time: time.Now().Add(-time.Millisecond), Received: received, Type: contract.MessageSent, UserID: "alice",
+			ID: "1", Time: time.Now().Add(-time.Millisecond), Received: received, Answered: received.Add(time.Microsecond), Type: contract.MessageSent, UserID: "alice",
 		}
 		event, err := sent.Encode()
 		if err != nil {
@@ -96,8 +96,8 @@ func TestActivity(t *testing.T) {
 			t.Errorf("it shows\n%s; want\n%s", got.outcomes(), want)
 		}
 		first, letter := got.Events[0], got.Events[3]
-		if !first.ReceivedAt.Equal(received.Truncate(time.Microsecond)) || !first.SentAt.Equal(sent.Time) ||
-			first.DeliveredAt.Before(first.SentAt) || first.CountedAt.Before(first.DeliveredAt) ||
+		if !first.ReceivedAt.Equal(received.Truncate(time.Microsecond)) || !first.AnsweredAt.Equal(sent.Answered.Truncate(time.Microsecond)) ||
+			first.DeliveredAt.Before(first.AnsweredAt) || first.CountedAt.Before(first.DeliveredAt) ||
 			first.Type != "MessageSent" || first.Replica != "replica" {
 			t.Errorf("the first event is %+v", first)
 		}

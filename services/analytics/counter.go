@@ -88,7 +88,8 @@ func newCounter(s state.Store, cfg counterConfig, logger *slog.Logger, metrics p
 type change struct {
 	user contract.UserID
 	operation
-	received time.Time // see contract.Event; it is only shown
+	received time.Time // this and answered are only shown, see contract.Event
+	answered time.Time
 
 	verdict verdict
 	count   int64 // of the user, after the operation

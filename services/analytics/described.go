@@ -25,6 +25,7 @@ type cloudEvent struct {
 	Type        string    `json:"type"`
 	Time        time.Time `json:"time" doc:"The same for every copy of the event."`
 	Received    time.Time `json:"receivedtime,omitempty" doc:"When chat got the message; it is only shown."`
+	Answered    time.Time `json:"answeredtime,omitempty" doc:"When chat had the answer; it is only shown."`
 	Data        bareEvent `json:"data"`
 }
 

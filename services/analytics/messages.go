@@ -33,7 +33,7 @@ func (e *events) handle(ctx context.Context, arrived time.Time, entries []entry)
 			continue
 		}
 		all[i] = change{
-			user: event.UserID, received: event.Received,
+			user: event.UserID, received: event.Received, answered: event.Answered,
 			operation: operation{ID: event.ID, Time: event.Time, Change: e.change},
 		}
 		changes = append(changes, &all[i])

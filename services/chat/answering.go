@@ -124,6 +124,7 @@ func (s *streams) failure(ctx context.Context, err error) runs.Outcome {
 //	{
 //	  "user_id": "alice", "session_id": "s1", "text": "Hi", "event_id": "0f0b…",
 //	  "event_time": "2026-01-02T12:00:00.123Z", "received": "2026-01-02T11:59:59.1002Z",
+//	  "answered": "2026-01-02T12:00:00.1234Z",
 //	  "answer": {"Reply": "Hello!", …}, "message_count": 5
 //	}
 //
@@ -141,6 +142,7 @@ type effects struct {
 	EventID        string          `json:"event_id"`
 	EventTime      time.Time       `json:"event_time"`
 	Received       time.Time       `json:"received,omitzero"` // when the message was
+	Answered       time.Time       `json:"answered,omitzero"` // when the answer was there
 	Answer         agent.Answer    `json:"answer"`
 	MessageCount   *int64          `json:"message_count,omitempty"`
 	Replaces       string          `json:"replaces,omitempty"`
@@ -160,7 +162,7 @@ func (s *streams) outcome(ctx context.Context, state runs.State, m *message, ans
 	e := effects{
 		UserID: m.userID, SessionID: m.sessionID, Text: m.text, IdempotencyKey: m.idempotencyKey,
 		Settled: m.claim != nil,
-		History: m.history, EventID: event.ID, EventTime: event.Time, Received: m.received, Answer: answer,
+		History: m.history, EventID: event.ID, EventTime: event.Time, Received: m.received, Answered: event.Answered, Answer: answer,
 		MessageCount: m.messageCount, Replaces: m.replaces, Again: m.again,
 	}
 	encoded, err := json.Marshal(e)
@@ -198,7 +200,8 @@ func (s *streams) settleMessage(ctx context.Context, m *message, of runs.Info, o
 		m.claim = &claim{ID: e.EventID, Time: e.EventTime}
 	}
 	event := contract.Event{
-		ID: e.EventID, Time: e.EventTime, Type: contract.MessageSent, UserID: e.UserID, Received: e.Received,
+		ID: e.EventID, Time: e.EventTime, Type: contract.MessageSent, UserID: e.UserID,
+		Received: e.Received, Answered: e.Answered,
 	}
 	out, err := s.chat.finish(ctx, m, event, e.Answer)
 	switch {

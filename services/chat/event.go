@@ -17,10 +17,12 @@ func newEvent(kind contract.EventType, user contract.UserID, idempotencyKey stri
 		name := string(kind) + "\x00" + string(user) + "\x00" + idempotencyKey
 		id = uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String()
 	}
+	now := time.Now().UTC()
 	return contract.Event{
-		ID:     id,
-		Time:   time.Now().UTC().Truncate(time.Millisecond),
-		Type:   kind,
-		UserID: user,
+		ID:       id,
+		Time:     now.Truncate(time.Millisecond),
+		Type:     kind,
+		UserID:   user,
+		Answered: now.Truncate(time.Microsecond),
 	}
 }

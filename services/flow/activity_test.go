@@ -13,7 +13,7 @@ type lastEvents struct {
 	Events []struct {
 		ID          string
 		UserID      string    `json:"user_id"`
-		SentAt      time.Time `json:"sent_at"`
+		AnsweredAt  time.Time `json:"answered_at"`
 		DeliveredAt time.Time `json:"delivered_at"`
 		CountedAt   time.Time `json:"counted_at"`
 		StoredMS    float64   `json:"stored_ms"`
@@ -82,7 +82,7 @@ func TestActivity(t *testing.T) {
 	}, func() string { return fmt.Sprintf("%d messages and one that is bad are seen as %+v", messages, seen) })
 	for _, e := range seen.Events {
 		if e.Outcome == "counted" && (e.UserID != "alice" || e.Count == 0 || e.StoredMS <= 0 ||
-			e.DeliveredAt.Before(e.SentAt.Add(-time.Second)) || e.CountedAt.Before(e.DeliveredAt)) {
+			e.DeliveredAt.Before(e.AnsweredAt.Add(-time.Second)) || e.CountedAt.Before(e.DeliveredAt)) {
 			t.Errorf("event %+v", e)
 		}
 	}

@@ -38,7 +38,7 @@ func count(a *Activity, id, user string, n int64) {
 	now := time.Now()
 	a.Record(slices.Values([]Record{{
 		ID: id, Type: contract.MessageSent, UserID: contract.UserID(user),
-		Received: now.Add(-3 * time.Second), Sent: now.Add(-2 * time.Second), Delivered: now.Add(-time.Second),
+		Received: now.Add(-3 * time.Second), Answered: now.Add(-2 * time.Second), Delivered: now.Add(-time.Second),
 		Counted: now, Stored: 600 * time.Microsecond, Count: n, Outcome: Counted,
 	}}))
 }

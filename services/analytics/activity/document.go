@@ -15,7 +15,7 @@ import (
 //
 //	{
 //	  "id": "0f0bd9ec-8a3c-5a0e-8f5a-3c1d2b4e6f70", "type": "MessageSent", "user_id": "alice",
-//	  "received_at": "2026-01-02T15:04:04.1002Z", "sent_at": "2026-01-02T15:04:05.123Z",
+//	  "received_at": "2026-01-02T15:04:04.1002Z", "answered_at": "2026-01-02T15:04:05.123Z",
 //	  "delivered_at": "2026-01-02T15:04:05.126412Z", "counted_at": "2026-01-02T15:04:05.127115Z",
 //	  "stored_ms": 0.6, "count": 6, "outcome": "counted", "replica": "analytics-service-7c9f-abcde"
 //	}
@@ -24,7 +24,7 @@ type Event struct {
 	Type        contract.EventType `json:"type"`
 	UserID      string             `json:"user_id" doc:"Empty if the event names none."`
 	ReceivedAt  time.Time          `json:"received_at,omitzero" doc:"When chat got the message, by its clock."`
-	SentAt      time.Time          `json:"sent_at,omitzero" doc:"The event's time: when chat had the answer, by its clock."`
+	AnsweredAt  time.Time          `json:"answered_at,omitzero" doc:"When chat had the answer, by its clock, or else the event's time."`
 	DeliveredAt time.Time          `json:"delivered_at" doc:"When the delivery reached analytics."`
 	CountedAt   time.Time          `json:"counted_at" doc:"When the state store had it."`
 	StoredMS    float64            `json:"stored_ms,omitzero" doc:"How long the commit took that counted it."`
@@ -38,7 +38,7 @@ type Event struct {
 func (r Record) shown(replica string) Event {
 	e := Event{
 		ID: r.ID, Type: r.Type, UserID: string(r.UserID),
-		ReceivedAt: shownTime(r.Received), SentAt: shownTime(r.Sent),
+		ReceivedAt: shownTime(r.Received), AnsweredAt: shownTime(r.Answered),
 		DeliveredAt: shownTime(r.Delivered), CountedAt: shownTime(r.Counted),
 		StoredMS: float64(r.Stored.Microseconds()) / 1000,
 		Outcome:  r.Outcome, Reason: r.Reason, Replica: replica,

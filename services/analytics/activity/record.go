@@ -24,7 +24,7 @@ type Record struct {
 	Type      contract.EventType
 	UserID    contract.UserID
 	Received  time.Time     // when the publisher got the request, by its clock
-	Sent      time.Time     // the event's time, by the publisher's clock
+	Answered  time.Time     // when the publisher had the answer, or else the event's time
 	Delivered time.Time     // when the delivery reached this replica
 	Counted   time.Time     // when the store acknowledged the commit, or the dead letter was kept
 	Stored    time.Duration // how long the commit took; 0 for a dead letter

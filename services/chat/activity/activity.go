@@ -138,7 +138,7 @@ func (m *Message) Answered(event contract.Event) {
 	m.a.mu.Lock()
 	defer m.a.mu.Unlock()
 	m.row.ID = event.ID
-	m.row.AnsweredAt = micros(event.Time)
+	m.row.AnsweredAt = micros(event.Answered)
 	m.a.show(m.row)
 }
 

@@ -106,14 +106,14 @@ func stages(t *testing.T, w *Watcher) string {
 }
 
 func sent(id, user string) contract.Event {
-	return contract.Event{ID: id, Type: contract.MessageSent, UserID: contract.UserID(user), Time: time.Now()}
+	return contract.Event{ID: id, Type: contract.MessageSent, UserID: contract.UserID(user), Answered: time.Now()}
 }
 
 // answerOf is what analytics says after it has handled the event.
 func answerOf(id, user, outcome string) Counted {
 	return Counted{
 		ID: id, Type: contract.MessageSent, UserID: user, Outcome: outcome, Count: new(int64(6)),
-		SentAt: time.Now(), DeliveredAt: time.Now(), CountedAt: time.Now(),
+		AnsweredAt: time.Now(), DeliveredAt: time.Now(), CountedAt: time.Now(),
 	}
 }
 

@@ -43,7 +43,7 @@ type Event struct {
 	UserID      string             `json:"user_id"`
 	Stage       Stage              `json:"stage" enum:"answering,spooled,published,counted,duplicate,registered,dead letter,failed"`
 	ReceivedAt  time.Time          `json:"received_at,omitzero" doc:"When chat got the request, by its clock."`
-	AnsweredAt  time.Time          `json:"answered_at,omitzero" doc:"The event's time: when chat had the answer."`
+	AnsweredAt  time.Time          `json:"answered_at,omitzero" doc:"When chat had the answer, by its clock."`
 	PublishedAt time.Time          `json:"published_at,omitzero" doc:"When the broker had the event, by the clock of chat."`
 	Spooled     bool               `json:"spooled" doc:"Whether the event was put on disk, because it could not be published in time."`
 	DeliveredAt time.Time          `json:"delivered_at,omitzero" doc:"When analytics got the event, by its clock."`
@@ -106,7 +106,7 @@ type Counted struct {
 	Type        contract.EventType `json:"type"`
 	UserID      string             `json:"user_id"`
 	ReceivedAt  time.Time          `json:"received_at"`
-	SentAt      time.Time          `json:"sent_at"`
+	AnsweredAt  time.Time          `json:"answered_at"`
 	DeliveredAt time.Time          `json:"delivered_at"`
 	CountedAt   time.Time          `json:"counted_at"`
 	StoredMS    float64            `json:"stored_ms"`
@@ -183,7 +183,7 @@ func (r *row) take(e *Counted) {
 		return
 	}
 	r.ReceivedAt = cmpTime(r.ReceivedAt, e.ReceivedAt)
-	r.AnsweredAt = micros(e.SentAt)
+	r.AnsweredAt = cmpTime(r.AnsweredAt, e.AnsweredAt)
 	r.DeliveredAt, r.CountedAt = micros(e.DeliveredAt), micros(e.CountedAt)
 	r.StoredMS, r.Count, r.Outcome = e.StoredMS, e.Count, e.Outcome
 	r.Reason = contract.Shorten(e.Reason, maxReason)

@@ -21,6 +21,7 @@ type envelope struct {
 	Type            string         `json:"type"`
 	Time            string         `json:"time"`
 	ReceivedTime    extensionTime  `json:"receivedtime,omitzero"`
+	AnsweredTime    extensionTime  `json:"answeredtime,omitzero"`
 	DataContentType string         `json:"datacontenttype"`
 	Data            jsontext.Value `json:"data"`
 	DataBase64      jsontext.Value `json:"data_base64,omitzero"`
@@ -39,7 +40,7 @@ const maxReason = 400
 // handled later either: one that is not a CloudEvent with an id and a time after
 // 1970, whose data is not an object, whose type is not want, or whose user id
 // Validate refuses. Its error is short, however large the event is. An extension
-// attribute makes no event fail: a receivedtime that is not a time is ignored.
+// attribute makes no event fail: one that is not a time is ignored.
 func DecodeCloudEvent(body []byte, want EventType) (Event, error) {
 	e, err := decodeCloudEvent(body, want)
 	if err != nil {
@@ -90,6 +91,7 @@ func decodeCloudEvent(body []byte, want EventType) (Event, error) {
 	e.ID = read.ID
 	e.Time = at.UTC().Truncate(time.Millisecond)
 	e.Received = time.Time(read.ReceivedTime)
+	e.Answered = time.Time(read.AnsweredTime)
 	return e, nil
 }
 

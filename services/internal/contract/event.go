@@ -39,6 +39,7 @@ const CloudEventsContentType = "application/cloudevents+json"
 //	  "datacontenttype": "application/json",
 //	  "time": "2026-01-02T12:00:00.123Z",
 //	  "receivedtime": "2026-01-02T11:59:59.100200Z",
+//	  "answeredtime": "2026-01-02T12:00:00.123400Z",
 //	  "data": {"event_type": "MessageSent", "user_id": "alice"}
 //	}
 type Event struct {
@@ -55,6 +56,10 @@ type Event struct {
 	// clock, in whole microseconds. It is in the extension attribute receivedtime, is
 	// only shown to people, and decides nothing. It is zero if it is not known.
 	Received time.Time
+	// Answered is when the publisher had the answer, like Received, in the extension
+	// attribute answeredtime. It differs from Time in copies of an event, which have the
+	// Time of the first request with their Idempotency-Key.
+	Answered time.Time
 }
 
 // payload is the data of a CloudEvent, and the whole of a bare event:
@@ -81,6 +86,7 @@ func (e Event) Encode() ([]byte, error) {
 		Type:            string(e.Type),
 		Time:            e.Time.Format(time.RFC3339Nano),
 		ReceivedTime:    extensionTime(e.Received),
+		AnsweredTime:    extensionTime(e.Answered),
 		DataContentType: jsonContentType,
 		Data:            data,
 	})

@@ -16,7 +16,7 @@ func TestEventSurvivesItsEnvelope(t *testing.T) {
 	for _, id := range []UserID{"alice", "a||b", "../x", "a/b", "%2e%2e%2f", "a?b#c", "😀", `"quoted"`} {
 		want := Event{
 			ID: "id-1", Time: time.UnixMilli(1_700_000_000_123).UTC(), Type: MessageSent, UserID: id,
-			Received: time.UnixMicro(1_699_999_999_000_100).UTC(),
+			Received: time.UnixMicro(1_699_999_999_000_100).UTC(), Answered: time.UnixMicro(1_700_000_000_000_200).UTC(),
 		}
 		body, err := want.Encode()
 		if err != nil {
@@ -37,7 +37,9 @@ func TestEncodeWritesACloudEvent(t *testing.T) {
 	t.Parallel()
 	at := time.UnixMilli(1_700_000_000_123).UTC()
 	received := at.Add(-1234 * time.Microsecond)
-	body, err := Event{ID: "id-1", Time: at, Type: MessageSent, UserID: `"alice"`, Received: received}.Encode()
+	body, err := Event{
+		ID: "id-1", Time: at, Type: MessageSent, UserID: `"alice"`, Received: received, Answered: at.Add(time.Microsecond),
+	}.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +56,7 @@ func TestEncodeWritesACloudEvent(t *testing.T) {
 	want.SetType("MessageSent")
 	want.SetTime(at)
 	want.SetExtension("receivedtime", "2023-11-14T22:13:20.121766Z")
+	want.SetExtension("answeredtime", "2023-11-14T22:13:20.123001Z")
 	const data = `{"event_type":"MessageSent","user_id":"\"alice\""}`
 	if err := want.SetData("application/json", json.RawMessage(data)); err != nil {
 		t.Fatal(err)
@@ -109,9 +112,9 @@ func TestDecodeCloudEventRefusesPoison(t *testing.T) {
 	}
 }
 
-// TestReceivedTimeMakesNoEventFail holds that an extension attribute, which strangers may
+// TestExtensionsMakeNoEventFail holds that an extension attribute, which strangers may
 // write too, is used if it is a time, and is ignored otherwise.
-func TestReceivedTimeMakesNoEventFail(t *testing.T) {
+func TestExtensionsMakeNoEventFail(t *testing.T) {
 	t.Parallel()
 	want := time.Date(2026, 1, 2, 11, 0, 0, 123_456_000, time.UTC)
 	for received, want := range map[string]time.Time{
@@ -129,9 +132,9 @@ func TestReceivedTimeMakesNoEventFail(t *testing.T) {
 		`{"at":"2026-01-02T11:00:00Z","receivedtime":1}`: {},
 	} {
 		body := `{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z",` +
-			`"receivedtime":` + received + `,"data":{"event_type":"MessageSent","user_id":"alice"}}`
+			`"receivedtime":` + received + `,"answeredtime":` + received + `,"data":{"event_type":"MessageSent","user_id":"alice"}}`
 		e, err := DecodeCloudEvent([]byte(body), MessageSent)
-		if err != nil || !e.Received.Equal(want) || e.UserID != "alice" {
+		if err != nil || !e.Received.Equal(want) || !e.Answered.Equal(want) || e.UserID != "alice" {
 			t.Errorf("receivedtime %.80s: %+v, %v; want %s", received, e, err, want)
 		}
 	}
