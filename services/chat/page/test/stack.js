@@ -23,7 +23,7 @@ export async function startSuite(variables = {}) {
     rmSync(dir, { recursive: true });
   };
   const at = (port) => `http://127.0.0.1:${ports[port]}`;
-  return { url: `${at("CHAT_PORT")}/`, dapr: at("CHAT_DAPR_HTTP_PORT"), port: Number(ports.CHAT_PORT), stop };
+  return { url: `${at("CHAT_PORT")}/`, sidecar: at("ANALYTICS_DAPR_HTTP_PORT"), port: Number(ports.CHAT_PORT), stop };
 }
 
 /**
