@@ -1,18 +1,15 @@
 // The page while a part of the real suite is away. Each test cuts one off, sees what the page
 // says, and sees all go on when it is back.
-import { after } from "node:test";
 import { pageTest } from "./setup.js";
-import { startGated, user } from "./stack.js";
+import { startAlone, startGated, user } from "./stack.js";
 
 const expectErrors = /Failed to load resource|ERR_/;
 
 let stack;
 
-after(() => stack?.then(({ stop }) => stop()));
-
 /** Starts the suite for the first test, and has all parts there for each. */
 async function site() {
-  const gated = await (stack ??= startGated());
+  const gated = await (stack ??= startAlone(startGated));
   await Promise.all([gated.chat, gated.model, gated.broker, gated.store].map((gate) => gate.up()));
   return gated;
 }

@@ -5,9 +5,23 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { after } from "node:test";
 import { root } from "./programs.js";
 
 const names = ["CHAT_PORT", "ANALYTICS_PORT", "MODEL_PORT", "CHAT_DAPR_HTTP_PORT", "ANALYTICS_DAPR_HTTP_PORT"];
+
+let running;
+
+after(() => running?.then(({ stop }) => stop()));
+
+/**
+ * Starts a suite in the place of the one that runs: sidecars find each other by names that
+ * all suites have.
+ */
+export function startAlone(begin) {
+  running = Promise.resolve(running).then((before) => before?.stop()).then(begin);
+  return running;
+}
 
 /** Starts the suite. The offline model takes its time, unless there is another. */
 export async function startSuite(variables = {}) {

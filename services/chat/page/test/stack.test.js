@@ -1,18 +1,15 @@
 // The page with everything behind it that `make run` starts: real sidecars, and the offline
 // model, which takes its time here.
 import assert from "node:assert/strict";
-import { after } from "node:test";
 import { eventually, helpersFor, pageTest } from "./setup.js";
-import { startSuite, user } from "./stack.js";
+import { startAlone, startSuite, user } from "./stack.js";
 
 let stack;
-
-after(() => stack?.then(({ stop }) => stop()));
 
 /** Starts the suite for the first test that needs it. */
 function site() {
   const { DACA_URL: url } = process.env;
-  stack ??= url ? Promise.resolve({ url, sidecar: "http://127.0.0.1:3501", stop: () => undefined }) : startSuite();
+  stack ??= url ? Promise.resolve({ url, sidecar: "http://127.0.0.1:3501", stop: () => undefined }) : startAlone(() => startSuite());
   return stack;
 }
 
