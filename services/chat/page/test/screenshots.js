@@ -43,6 +43,14 @@ async function take({ name, ...options }) {
   }
   await page.getByRole("button", { name: new RegExp(`${said.length} messages counted`) }).waitFor();
   await page.getByRole("button", { name: "State of the services: All services ready" }).waitFor();
+  if (options.viewport.width > 1080) await flowRests(page, user);
   await page.screenshot({ path: join(docs, `${name}.png`) });
   await context.close();
+}
+
+/** Waits until the flow shows all that was said, and nothing of it as new. */
+async function flowRests(page, user) {
+  const flow = page.getByRole("complementary", { name: "Flow" });
+  await flow.getByRole("listitem").filter({ hasText: user }).getByText(String(said.length), { exact: true }).waitFor();
+  await flow.locator(".fresh").first().waitFor({ state: "detached" });
 }
