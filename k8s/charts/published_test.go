@@ -35,8 +35,12 @@ analytics: {ingress: {enabled: true}, httpRoute: {enabled: true}}
 		{"chat-service GET /docs", true, true},
 		{"chat-service GET /docs/swagger-ui.css", true, true},
 		{"chat-service GET /openapi.json", true, true},
+		{"chat-service GET /page/config", true, true},
+		{"chat-service GET /activity", true, true},
+		{"chat-service POST /deadletters/1/replay", true, true},
+		{"chat-service DELETE /deadletters/1", true, true},
+		{"chat-service GET /readyz", true, true},
 		{"chat-service GET /metrics", false, false},
-		{"chat-service GET /readyz", false, false},
 		{"chat-service GET /healthz", false, false},
 		{"chat-service GET /version", false, false},
 		{"analytics-service GET /", true, true},
@@ -122,11 +126,11 @@ func TestRoutesLetAnswersTakeTheirTime(t *testing.T) {
 	t.Parallel()
 	r := render(t, "daca", "chat: {httpRoute: {enabled: true}}")
 	route := find[gatewayv1.HTTPRoute](t, r, "HTTPRoute", "chat-service")
-	for _, path := range []string{"/chat/stream", "/chat/", "/runs/5f0c/events", "/v1/chat/completions"} {
+	for _, path := range []string{"/chat/stream", "/chat/", "/runs/5f0c/events", "/v1/chat/completions", "/activity"} {
 		for _, rule := range route.Spec.Rules {
 			one := route
 			one.Spec.Rules = []gatewayv1.HTTPRouteRule{rule}
-			if !byRoute(one, "POST", path) {
+			if !byRoute(one, "POST", path) && !byRoute(one, "GET", path) {
 				continue
 			}
 			if rule.Timeouts == nil || *rule.Timeouts.Request != "0s" || *rule.Timeouts.BackendRequest != "0s" {

@@ -91,6 +91,17 @@ func TestTokensAreKeptByAnUpgrade(t *testing.T) {
 func TestNotesWarnOfOpenAdministration(t *testing.T) {
 	t.Parallel()
 	const warning = "can set counts"
+	const ofChat = "sees the events of all users"
+	for values, want := range map[string]bool{
+		"analytics: {tokens: {enabled: false}}":                                       false,
+		"{analytics: {tokens: {enabled: false}}, chat: {ingress: {enabled: true}}}":   true,
+		"{analytics: {tokens: {enabled: false}}, chat: {httpRoute: {enabled: true}}}": true,
+		"chat: {ingress: {enabled: true}}":                                            false,
+	} {
+		if got := strings.Contains(render(t, "daca", values).notes, ofChat); got != want {
+			t.Errorf("with %s, the notes warn of chat: %t; want %t", values, got, want)
+		}
+	}
 	for values, want := range map[string]bool{
 		"analytics: {tokens: {enabled: false}}":                             false,
 		"analytics: {tokens: {enabled: false}, ingress: {enabled: true}}":   true,

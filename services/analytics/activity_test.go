@@ -73,7 +73,8 @@ func TestActivity(t *testing.T) {
 		}
 		received := time.Now().Add(-time.Second)
 		sent := contract.Event{
-			ID: "1", Time: time.Now().Add(-time.Millisecond), Received: received, Answered: received.Add(time.Microsecond), Type: contract.MessageSent, UserID: "alice",
+			ID: "1", Time: time.Now().Add(-time.Millisecond), Received: received, Answered: received.Add(time.Microsecond),
+			Type: contract.MessageSent, UserID: "alice",
 		}
 		event, err := sent.Encode()
 		if err != nil {
@@ -96,7 +97,8 @@ func TestActivity(t *testing.T) {
 			t.Errorf("it shows\n%s; want\n%s", got.outcomes(), want)
 		}
 		first, letter := got.Events[0], got.Events[3]
-		if !first.ReceivedAt.Equal(received.Truncate(time.Microsecond)) || !first.AnsweredAt.Equal(sent.Answered.Truncate(time.Microsecond)) ||
+		if !first.ReceivedAt.Equal(received.Truncate(time.Microsecond)) ||
+			!first.AnsweredAt.Equal(sent.Answered.Truncate(time.Microsecond)) ||
 			first.DeliveredAt.Before(first.AnsweredAt) || first.CountedAt.Before(first.DeliveredAt) ||
 			first.Type != "MessageSent" || first.Replica != "replica" {
 			t.Errorf("the first event is %+v", first)

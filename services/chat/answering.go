@@ -162,7 +162,8 @@ func (s *streams) outcome(ctx context.Context, state runs.State, m *message, ans
 	e := effects{
 		UserID: m.userID, SessionID: m.sessionID, Text: m.text, IdempotencyKey: m.idempotencyKey,
 		Settled: m.claim != nil,
-		History: m.history, EventID: event.ID, EventTime: event.Time, Received: m.received, Answered: event.Answered, Answer: answer,
+		History: m.history, EventID: event.ID, EventTime: event.Time,
+		Received: m.received, Answered: event.Answered, Answer: answer,
 		MessageCount: m.messageCount, Replaces: m.replaces, Again: m.again,
 	}
 	encoded, err := json.Marshal(e)

@@ -122,7 +122,9 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, got.Header(), want)
 		}
 	}
-	for _, name := range []string{"index.html", "main.js", "", ".gitignore", "../page.go", "left-over.js", "licenses.txt.gz"} {
+	for _, name := range []string{
+		"index.html", "main.js", "", ".gitignore", "../page.go", "left-over.js", "licenses.txt.gz",
+	} {
 		if p.ServeFile(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody), name) {
 			t.Errorf("there is a file %q", name)
 		}

@@ -132,7 +132,8 @@ func TestExtensionsMakeNoEventFail(t *testing.T) {
 		`{"at":"2026-01-02T11:00:00Z","receivedtime":1}`: {},
 	} {
 		body := `{"specversion":"1.0","id":"1","source":"s","type":"t","time":"2026-01-02T12:00:00Z",` +
-			`"receivedtime":` + received + `,"answeredtime":` + received + `,"data":{"event_type":"MessageSent","user_id":"alice"}}`
+			`"receivedtime":` + received + `,"answeredtime":` + received + `,` +
+			`"data":{"event_type":"MessageSent","user_id":"alice"}}`
 		e, err := DecodeCloudEvent([]byte(body), MessageSent)
 		if err != nil || !e.Received.Equal(want) || !e.Answered.Equal(want) || e.UserID != "alice" {
 			t.Errorf("receivedtime %.80s: %+v, %v; want %s", received, e, err, want)

@@ -104,10 +104,12 @@ func TestAPageIsMadeFromARegistry(t *testing.T) {
 	}
 	script := only(t, filepath.Join(dir, "dist", "main-*.js.gz"))
 	html := read(t, filepath.Join(dir, "dist", "index.html.gz"))
-	if !strings.Contains(read(t, script), "Hello ") || !strings.Contains(html, `"page/`+strings.TrimSuffix(filepath.Base(script), ".gz")+`"`) {
+	named := `"page/` + strings.TrimSuffix(filepath.Base(script), ".gz") + `"`
+	if !strings.Contains(read(t, script), "Hello ") || !strings.Contains(html, named) {
 		t.Errorf("index.html is %s, and %s is %s", html, script, read(t, script))
 	}
-	if licenses := read(t, filepath.Join(dir, "dist", "licenses.txt.gz")); !strings.Contains(licenses, "MIT, by somebody") {
+	licenses := read(t, filepath.Join(dir, "dist", "licenses.txt.gz"))
+	if !strings.Contains(licenses, "MIT, by somebody") {
 		t.Errorf("licenses.txt is %s", licenses)
 	}
 	only(t, filepath.Join(dir, "dist", "main-*.css.gz"))
@@ -187,7 +189,7 @@ func read(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	reader, err := gzip.NewReader(file)
 	if err != nil {
 		t.Fatal(err)
