@@ -14,8 +14,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/cors"
-	"github.com/swaggest/swgui"
-	"github.com/swaggest/swgui/v5emb"
 
 	"daca/services/internal/serve"
 )
@@ -95,17 +93,6 @@ func (a *API) humaConfig() huma.Config {
 	}
 	config.AllowAdditionalPropertiesByDefault = true
 	return config
-}
-
-// serveDocs answers /docs with Swagger UI, which is embedded: it loads nothing
-// from other hosts.
-func (a *API) serveDocs() {
-	docs := gin.WrapH(v5emb.NewWithConfig(swgui.Config{
-		ShowTopBar: false,
-		SettingsUI: map[string]string{"tryItOutEnabled": "true", "defaultModelsExpandDepth": "1"},
-	})(a.opts.Title, "/openapi.json", "/docs/"))
-	a.Engine.GET("/docs", docs)
-	a.Engine.GET("/docs/*asset", docs)
 }
 
 // Handler returns the API with cross-origin requests answered as configured.
