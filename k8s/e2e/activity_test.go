@@ -38,7 +38,7 @@ type watched struct {
 func (s *installation) watch(url string) (seen *watched, leave func()) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), streamTimeout)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/activity", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/activity?user_id=viewer", nil)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -70,7 +70,7 @@ pageTest("an answer, a message and code are copied", { context: { permissions: [
     await answers.getByText("Copied").or(page.getByText("Copied")).first().waitFor();
   });
 
-pageTest("regenerate asks again and counts nothing anew", async ({ page, send, answers, mock }) => {
+pageTest("regenerate asks again and does not count", async ({ page, send, answers, mock }) => {
   let n = 0;
   mock.answers.unshift([/joke/, async (run) => run.say(`Joke number ${++n}.`)]);
   await send("A joke, please");

@@ -39,6 +39,26 @@ pageTest("real: earlier messages are remembered, and shown after a reload", { si
   await page.getByRole("button", { name: /2 messages counted/ }).waitFor();
 });
 
+pageTest("real: an answer is made again and counts once; an edited message counts", { site, user: user("bob") }, async ({ page, send, answers }) => {
+  await send("Hello");
+  await page.getByRole("button", { name: /1 message counted/ }).waitFor();
+  const again = page.waitForResponse((response) => response.url().endsWith("/chat/stream"));
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await (await again).finished();
+  await page.getByRole("button", { name: "Regenerate" }).waitFor();
+  await answers.getByText("Welcome! This is your first message.").waitFor(); // the agent is told what it was told before
+  await send("And now?");
+  await answers.nth(1).getByText("You have sent 1 message so far.").waitFor();
+  await page.getByRole("button", { name: /2 messages counted/ }).waitFor();
+  await page.getByRole("button", { name: "Edit your message" }).first().click();
+  const field = page.getByRole("textbox", { name: "Edit your message" });
+  await field.fill("Good morning");
+  await field.press("Enter");
+  await answers.getByText(/Good morning/).waitFor();
+  await eventually(() => answers.count(), 1);
+  await page.getByRole("button", { name: /3 messages counted/ }).waitFor();
+});
+
 // The model repeats the beginning of it, which takes some seconds.
 const long = "Say: " + Array.from({ length: 60 }, (_, n) => `w${n}`).join(" ");
 const whole = /w40 /;
