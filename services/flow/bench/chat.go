@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -89,45 +87,6 @@ func (b *bench) memories(s *suite) ([]figure, error) {
 		figures = append(figures, figure{name, 0, 0.3, 0.2, lower, ratio, nil}.of(sample{ratios["Pss"]}))
 	}
 	return figures, nil
-}
-
-// oneClient sends messages, and in turn the calls of which a message consists. It
-// returns how many milliseconds each takes.
-func (s *suite) oneClient(ctx context.Context, requests int) (whole, parts sample, err error) {
-	const prompt = `{"model":"offline","messages":[{"role":"user","content":"hello"}]}`
-	raw := []func() error{
-		func() error { return s.send(ctx, http.MethodGet, s.chat.InvokeURL(s.analytics, "analytics/alice"), "") },
-		func() error { return s.send(ctx, http.MethodPost, s.model.URL+"/v1/chat/completions", prompt) },
-		func() error {
-			return s.send(ctx, http.MethodPost, s.chat.DaprURL+"/v1.0/publish/pubsub/messages",
-				`{"event_type":"MessageSent","user_id":"bob"}`)
-		},
-	}
-	message := []func() error{func() error { return s.say(ctx, "alice") }}
-	if err := s.say(ctx, "alice"); err != nil { // she has to be known, or asking for her fails
-		return nil, nil, err
-	}
-	if err := s.settle(ctx, map[string]int{"alice": 1}); err != nil {
-		return nil, nil, err
-	}
-	for i := range requests {
-		order := [][]func() error{raw, message}
-		into := []*sample{&parts, &whole}
-		if i%2 == 1 {
-			slices.Reverse(order)
-			slices.Reverse(into)
-		}
-		for k, calls := range order {
-			begin := time.Now()
-			for _, call := range calls {
-				if err := call(); err != nil {
-					return nil, nil, err
-				}
-			}
-			*into[k] = append(*into[k], float64(time.Since(begin).Microseconds())/1000)
-		}
-	}
-	return whole, parts, s.settle(ctx, map[string]int{"alice": requests})
 }
 
 // saturate sends messages from many clients at once. It returns messages a second, and
