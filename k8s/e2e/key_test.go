@@ -14,9 +14,10 @@ import (
 	"k8s.io/client-go/dynamic"
 )
 
-// TestModelKey installs the suite with the model's key in a Secret, replaces the key
-// by a wrong one, and uninstalls the suite. That has to leave only the volumes, and
-// the command in the notes has to delete those.
+// TestModelKey installs the suite with the model's key in a Secret, and with the tokens
+// that the chart makes by default. It replaces the key by a wrong one, and uninstalls the
+// suite. That has to leave only the volumes, and the command in the notes has to delete
+// those.
 func TestModelKey(t *testing.T) {
 	t.Parallel()
 	s := newNamespace(t, "e2e-key")
@@ -31,6 +32,7 @@ func TestModelKey(t *testing.T) {
 			"chat.model.name=offline",
 			"chat.replicaCount=1",
 			"analytics.replicaCount=1",
+			"analytics.tokens.enabled=true",
 		)
 		if s.say("alice", "hello") == "" {
 			s.Error("the reply is empty")
@@ -39,6 +41,7 @@ func TestModelKey(t *testing.T) {
 			s.Errorf("the offline model is installed beside the given one, %v", err)
 		}
 	})
+	s.step("the tokens that the chart makes", tokens)
 	s.step("a wrong key", func(s *installation) {
 		s.run("kubectl", "patch", "secret", "daca-model", "--patch", `{"stringData":{"api-key":"wrong"}}`)
 		s.run("kubectl", "rollout", "restart", "statefulset/chat-service")
@@ -60,7 +63,7 @@ func TestModelKey(t *testing.T) {
 			}
 			return nil
 		})
-		deletion, ok := deletionOf(notes)
+		deletion, ok := commandIn(notes, "delete pvc")
 		if !ok {
 			s.Fatalf("the notes do not say how to delete the volumes:\n%s", notes)
 		}
@@ -73,11 +76,11 @@ func TestModelKey(t *testing.T) {
 	})
 }
 
-// deletionOf returns the command in the notes that deletes the volumes.
-func deletionOf(notes string) (command string, ok bool) {
+// commandIn returns the command of kubectl with the text that the notes show.
+func commandIn(notes, text string) (command string, ok bool) {
 	for line := range strings.Lines(notes) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "kubectl -n ") && strings.Contains(line, "delete pvc") {
+		if strings.HasPrefix(line, "kubectl -n ") && strings.Contains(line, text) {
 			return line, true
 		}
 	}

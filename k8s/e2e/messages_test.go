@@ -30,6 +30,11 @@ func (a answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body) 
 
 // send sends a request with a JSON body, or without a body if it is empty.
 func (s *installation) send(method, url, body string) (answer, error) {
+	return s.sendAs("", method, url, body)
+}
+
+// sendAs sends a request with a bearer token, unless that is empty.
+func (s *installation) sendAs(token, method, url, body string) (answer, error) {
 	ctx, cancel := context.WithTimeout(s.Context(), requestTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
@@ -38,6 +43,9 @@ func (s *installation) send(method, url, body string) (answer, error) {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -51,7 +59,13 @@ func (s *installation) send(method, url, body string) (answer, error) {
 // any text.
 func (s *installation) expect(method, url, body string, status int, want string) {
 	s.Helper()
-	got, err := s.send(method, url, body)
+	s.expectAs("", method, url, body, status, want)
+}
+
+// expectAs does so with a bearer token, unless that is empty.
+func (s *installation) expectAs(token, method, url, body string, status int, want string) {
+	s.Helper()
+	got, err := s.sendAs(token, method, url, body)
 	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(want), `\*`, ".*") + "$"
 	if err != nil || got.status != status || !regexp.MustCompile(pattern).MatchString(got.body) {
 		s.Errorf("%s %s answers %s, %v; want %d %s", method, url, got, err, status, want)
