@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"daca/services/internal/fastapi"
+	"daca/services/internal/serve"
 	"daca/services/internal/sidecar"
 )
 
@@ -36,6 +37,7 @@ func (t tokens) admit(op huma.Operation) huma.Operation {
 				"Only operators may see this, and other services through their Dapr sidecars."))
 			return
 		}
+		humagin.Unwrap(ctx).Set(serve.Quiet, true) // chat asks twice a second while somebody looks
 		next(ctx)
 	})
 	return op

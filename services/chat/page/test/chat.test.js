@@ -168,7 +168,7 @@ pageTest("the API is one click away, and on a cluster the lines that lead to it"
     assert.equal(await page.getByRole("link", { name: /Chat, with every route/ }).getAttribute("href"), "docs");
     assert.equal(await page.getByRole("link", { name: "openapi.json" }).getAttribute("href"), "openapi.json");
     await sees(`curl -s -X POST ${mock.url}chat/`);
-    await sees("localhost:8001/docs");
+    await sees(/at the address that make run prints/);
     assert.equal(await page.getByText("port-forward").count(), 0);
     await look("docs");
     mock.config.kubernetes = true;

@@ -44,7 +44,7 @@ pageTest("real: an answer is made again and counts once; an edited message count
   await page.getByRole("button", { name: /1 message counted/ }).waitFor();
   const again = page.waitForResponse((response) => response.url().endsWith("/chat/stream"));
   await page.getByRole("button", { name: "Regenerate" }).click();
-  await (await again).finished();
+  await again; // the button comes back with the answer
   await page.getByRole("button", { name: "Regenerate" }).waitFor();
   await answers.getByText("Welcome! This is your first message.").waitFor(); // the agent is told what it was told before
   await send("And now?");

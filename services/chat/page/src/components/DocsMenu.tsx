@@ -19,7 +19,7 @@ export function DocsMenu() {
         <Command line={curl()} what="the request" />
         {cluster && <PortForwards cluster={cluster} />}
         {config.value && !config.value.kubernetes && (
-          <p class="muted small">The analytics service has its own, at port 8001 of make run: <code>localhost:8001/docs</code></p>
+          <p class="muted small">The analytics service has its own, at the address that make run prints.</p>
         )}
         <p class="muted small">Version {config.value?.version ?? "not known"} · <a href="page/licenses.txt">Licenses of this page</a></p>
       </div>
