@@ -10,11 +10,10 @@ import (
 
 // pair is a state store and a broker, as a folder of components describes them.
 type pair struct {
-	name     string
-	store    kind
-	queue    kind
-	daprArgs []string // of each sidecar of analytics
-	slow     int      // how many times as long as others it may take to catch up; 0 is 1
+	name  string
+	store kind
+	queue kind
+	slow  int // how many times as long as others it may take to catch up; 0 is 1
 }
 
 // kind is what a store or a broker is.
@@ -43,11 +42,7 @@ func pairNamed(t testing.TB, name string) pair {
 		{name: "sqlite", store: inFile, queue: onRedis},
 		{name: "in-memory", store: inMemory, queue: onRedis},
 		{name: "rabbitmq", store: onRedis, queue: onRabbit},
-		{
-			name: "single-deliveries", store: onRedis, queue: onRedis,
-			daprArgs: []string{"--app-max-concurrency", "1"}, // see its subscriptions.yaml
-			slow:     10,
-		},
+		{name: "single-deliveries", store: onRedis, queue: onRedis, slow: 10},
 		{name: "rabbitmq-postgresql", store: onPostgres, queue: onRabbit},
 	} {
 		if p.name == name {

@@ -111,8 +111,7 @@ func (s *system) make(parts *stack.Stack, o options) {
 	s.must(err)
 	for i := range max(o.replicas, 1) {
 		replica := stack.ServiceOptions{
-			Name: fmt.Sprintf("analytics-%d", i), Env: o.analyticsEnv,
-			DaprArgs: slices.Concat(s.pair.daprArgs, o.daprArgs),
+			Name: fmt.Sprintf("analytics-%d", i), Env: o.analyticsEnv, DaprArgs: o.daprArgs,
 		}
 		if o.before != nil {
 			replica.Ports.App, replica.SidecarAppPort = interpose(s.t, o.before)

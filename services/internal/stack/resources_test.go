@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -190,6 +191,63 @@ func TestUsesRedis(t *testing.T) {
 	}
 	if _, err := UsesRedis(t.TempDir()); err == nil || !strings.HasPrefix(err.Error(), "no Dapr resources") {
 		t.Errorf("for an empty directory: %v", err)
+	}
+}
+
+func TestDeliversSingly(t *testing.T) {
+	t.Parallel()
+	const bulk = "kind: Subscription\nspec:\n  topic: messages\n  bulkSubscribe:\n    enabled: true\nscopes: []\n"
+	for text, want := range map[string]bool{
+		bulk:      false,
+		component: false,
+		strings.Replace(bulk, "  bulkSubscribe:\n    enabled: true\n", "", 1): true,
+		strings.Replace(bulk, "true", "false", 1):                             true,
+		strings.Replace(bulk, "    enabled", "    # enabled", 1):              true,
+		strings.Replace(bulk, "    enabled", "  enabled", 1):                  true,
+		strings.Replace(bulk, "  bulk", "  # bulk", 1):                        true,
+		strings.Replace(bulk, ":\n    enabled: true", ": {enabled: true}", 1): false,
+		strings.Replace(bulk, "    enabled",
+			"# many at a time\n\n    maxMessagesCount: 9 # enough\n    enabled", 1): false,
+		bulk + documentEnd + component: false,
+		bulk + documentEnd + "kind: Subscription # of the tutorial\nspec:\n  topic: users\n": true,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "subscriptions.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := deliversSingly(dir); err != nil || got != want {
+			t.Errorf("got %v, %v for\n%s", got, err, text)
+		}
+	}
+}
+
+// TestSingleDeliveriesTakeTurns holds that a folder is exact however it is started: the
+// sidecar of analytics is told what no resource can say.
+func TestSingleDeliveriesTakeTurns(t *testing.T) {
+	t.Parallel()
+	const flag = "--app-max-concurrency 1"
+	for folder, want := range map[string]bool{".": false, "alternatives/single-deliveries": true} {
+		s, err := New(Options{
+			Components: filepath.Join("..", "..", "..", "components", folder), Dir: t.TempDir(), RedisAddr: "127.0.0.1:1",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		analytics, err := s.Analytics(ServiceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		chat, err := s.Chat(ServiceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
+		if got := strings.Contains(strings.Join(analytics.Sidecar.command.Args, " "), flag); got != want {
+			t.Errorf("%s: the sidecar of analytics has %s: %v; want %v", folder, flag, got, want)
+		}
+		if strings.Contains(strings.Join(chat.Sidecar.command.Args, " "), flag) {
+			t.Errorf("%s: the sidecar of chat, which takes no events, has %s", folder, flag)
+		}
 	}
 }
 

@@ -130,6 +130,7 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 		resources:  of.resources(),
 		logLevel:   of.opts.DaprLogLevel,
 		subscribes: subscribes,
+		singly:     of.singly,
 	}
 	s.Sidecar = of.process(Command{
 		Name:    o.Name + "-dapr",

@@ -14,6 +14,7 @@ type sidecar struct {
 	resources  string
 	logLevel   string
 	subscribes bool // it delivers events
+	singly     bool // one in each request, see deliversSingly
 }
 
 // Times of a sidecar. When it is stopped, daprd waits for requests in flight. It is
@@ -48,6 +49,11 @@ func (s sidecar) args() []string {
 			// no answer, it would make no subscription at all.
 			"--disable-init-endpoints", "subscribe",
 		)
+	}
+	if s.subscribes && s.singly {
+		// When single deliveries overlap, daprd may take the failure of one for the
+		// failure of another, and loses events. No resource can say this.
+		args = append(args, "--app-max-concurrency", "1")
 	}
 	return args
 }

@@ -37,7 +37,8 @@ type Options struct {
 // Stack holds the parts that were made with it. Its methods and those of its parts
 // may be called concurrently.
 type Stack struct {
-	opts Options
+	opts   Options
+	singly bool // events are delivered one in each request
 
 	mu        sync.Mutex
 	services  []*Service
@@ -45,7 +46,8 @@ type Stack struct {
 }
 
 // New renders the Dapr resources into the stack's directory. It starts nothing: the
-// caller makes and starts the parts one by one.
+// caller makes and starts the parts one by one. If a Subscription is not a bulk one, the
+// sidecars of analytics get --app-max-concurrency 1, which keeps single deliveries exact.
 func New(opts Options) (*Stack, error) {
 	if opts.LogLevel == "" {
 		opts.LogLevel = "info"
@@ -68,7 +70,9 @@ func New(opts Options) (*Stack, error) {
 	if err := rendering.Render(); err != nil {
 		return nil, err
 	}
-	return s, nil
+	var err error
+	s.singly, err = deliversSingly(opts.Components)
+	return s, err
 }
 
 func (s *Stack) resources() string { return filepath.Join(s.opts.Dir, "resources") }

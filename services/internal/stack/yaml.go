@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // The resources are changed as text, which keeps their comments and takes no library.
@@ -45,6 +46,48 @@ func UsesRedis(dir string) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// deliversSingly reports whether a Subscription in the directory has no bulkSubscribe that
+// is enabled, so that its events are delivered one in each request.
+func deliversSingly(dir string) (bool, error) {
+	texts, err := readResources(dir)
+	if err != nil {
+		return false, err
+	}
+	for _, text := range texts {
+		for document := range strings.SplitSeq(text, documentEnd) {
+			if isSubscription(document) && !isBulk(document) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+func isSubscription(document string) bool {
+	return regexp.MustCompile(`(?m)^kind:\s*["']?Subscription["']?[ \t]*(?:#.*)?$`).MatchString(document)
+}
+
+// isBulk reports whether the bulkSubscribe of a Subscription is enabled, be it written in
+// one line or in several.
+func isBulk(document string) bool {
+	block := regexp.MustCompile(`(?ms)^( +)bulkSubscribe:(.*)`)
+	match := block.FindStringSubmatch(document)
+	if match == nil {
+		return false
+	}
+	enabled := regexp.MustCompile(`^[^#]*\benabled:\s*["']?true\b`)
+	for i, line := range strings.Split(match[2], "\n") {
+		text := strings.TrimLeft(line, " ")
+		if i > 0 && text != "" && text[0] != '#' && len(line)-len(text) <= len(match[1]) {
+			return false
+		}
+		if enabled.MatchString(line) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasRedisHost(text string) bool {
