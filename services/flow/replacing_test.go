@@ -43,7 +43,7 @@ func TestATurnIsReplaced(t *testing.T) {
 	ids := s.turnIDs(s.chats[0], "ada", "s")
 	again := &view{s: s}
 	s.must(again.read("POST", s.chats[1].URL+"/chat/stream", replacing("What is my name?", ids[1]), 1<<30))
-	if reply := again.data().Reply; !strings.Contains(reply, "sent 1 message so far") || !strings.Contains(reply, "Ada") {
+	if reply := again.data().Reply; !strings.Contains(reply, "sent 1 message before this one") || !strings.Contains(reply, "Ada") {
 		t.Errorf("the same message again is answered %s %s", again.last.Type, again.last.Data)
 	}
 	if said := s.turns(0, "ada", "s"); !slices.Equal(said, []string{"My name is Ada.", "What is my name?"}) {
@@ -55,7 +55,7 @@ func TestATurnIsReplaced(t *testing.T) {
 	edited := replacing("My name is Eve.", ids[0])
 	for _, chat := range s.chats {
 		got, err := s.send("POST", chat.URL+"/chat/", edited, key, "k")
-		if err != nil || got.status != http.StatusOK || !strings.Contains(got.body, "sent 3 messages so far") {
+		if err != nil || got.status != http.StatusOK || !strings.Contains(got.body, "sent 3 messages before this one") {
 			t.Errorf("another message is answered %d %s, %v", got.status, got.body, err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestATurnIsReplaced(t *testing.T) {
 	}
 	last := &view{s: s}
 	s.must(last.read("POST", s.chats[0].URL+"/chat/stream", replacing("My name is Eve.", ids[0]), 1<<30))
-	if !strings.Contains(last.data().Reply, "sent 3 messages so far") {
+	if !strings.Contains(last.data().Reply, "sent 3 messages before this one") {
 		t.Errorf("the same message again is answered %s %s", last.last.Type, last.last.Data)
 	}
 	s.exactly(map[string]int{"ada": 4})

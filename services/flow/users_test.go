@@ -21,7 +21,7 @@ func TestUserIDs(t *testing.T) {
 		path := "/analytics/" + url.PathEscape(id)
 		s.expect("POST", s.analytics[0].URL+path+"/initialize", fmt.Sprintf(`{"message_count":%d}`, 10*i+2), 200,
 			fmt.Sprintf(`{"status":"success","user_id":%s,"message_count":%d}`, quote(id), 10*i+2))
-		if reply, want := s.say(id, "hi"), fmt.Sprintf("%d messages so far", 10*i+2); !strings.Contains(reply, want) {
+		if reply, want := s.say(id, "hi"), fmt.Sprintf("%d messages before this one", 10*i+2); !strings.Contains(reply, want) {
 			t.Errorf("the reply to %q is %q; want %q in it", id, reply, want)
 		}
 		s.counted(id, 10*i+3)
@@ -62,7 +62,7 @@ func TestUsersAreKeptApart(t *testing.T) {
 				body := fmt.Sprintf(`{"user_id":"u%d","text":%q}`, i, text)
 				got, err := s.send("POST", s.chat.URL+"/chat/", body)
 				if err != nil || got.status != 200 || !strings.Contains(got.body, text) ||
-					!strings.Contains(got.body, fmt.Sprintf("%d messages so far", 1000+i+round)) {
+					!strings.Contains(got.body, fmt.Sprintf("%d messages before this one", 1000+i+round)) {
 					t.Errorf("round %d of user %d: %d %s, %v", round, i, got.status, got.body, err)
 					return
 				}

@@ -45,13 +45,13 @@ func walkThrough(s *system) {
 		"user_id": "bob", "text": "Hello, how are you?",
 		"metadata": {"timestamp": "2025-04-06T12:00:00Z", "session_id": "123e4567-e89b-12d3-a456-426614174001"},
 		"tags": ["greeting"]}`)
-	if err != nil || got.status != 200 || !strings.Contains(got.body, "3 messages so far") ||
+	if err != nil || got.status != 200 || !strings.Contains(got.body, "3 messages before this one") ||
 		!strings.Contains(got.body, "123e4567-e89b-12d3-a456-426614174001") {
 		s.t.Errorf("POST /chat/ answers %d %s, %v", got.status, got.body, err)
 	}
 	s.counted("bob", 4)
 	reply := s.say("bob", "What time is it?")
-	if !strings.Contains(reply, "4 messages so far") || !strings.Contains(reply, " UTC") {
+	if !strings.Contains(reply, "4 messages before this one") || !strings.Contains(reply, " UTC") {
 		s.t.Errorf("the reply to the question for the time is %q", reply)
 	}
 	s.counted("bob", 5)

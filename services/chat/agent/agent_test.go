@@ -19,8 +19,8 @@ func TestReplyIsPersonalised(t *testing.T) {
 		instructions string
 		want, never  string
 	}{
-		"by the count":                 {Instructions(5, true), "You have sent 5 messages so far", "first"},
-		"for the first message":        {Instructions(0, true), "This is your first message", "so far"},
+		"by the count":                 {Instructions(5, true), "You had sent 5 messages before this one", "first"},
+		"for the first message":        {Instructions(0, true), "This is your first message", "before this one"},
 		"not when the count is hidden": {Instructions(5, false), "Hello!", "message"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestRunsDoNotMix(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range int64(50) {
 		wg.Go(func() {
-			count := fmt.Sprintf("You have sent %d messages so far.", i+2)
+			count := fmt.Sprintf("You had sent %d messages before this one.", i+2)
 			text := fmt.Sprintf("text-%d-", i)
 			reply, err := s.run(t.Context(), Instructions(i+2, true), text)
 			if err != nil || !strings.Contains(reply, count) {

@@ -128,9 +128,9 @@ func say(req *request, b behaviour) string {
 		case "0":
 			greeting = "Welcome! This is your first message."
 		case "1":
-			greeting = "Welcome back! You have sent 1 message so far."
+			greeting = "Welcome back! You had sent 1 message before this one."
 		default:
-			greeting = fmt.Sprintf("Welcome back! You have sent %s messages so far.", m[1])
+			greeting = fmt.Sprintf("Welcome back! You had sent %s messages before this one.", m[1])
 		}
 	}
 	if results := req.toolResults(); len(results) > 0 {

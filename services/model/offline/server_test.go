@@ -63,8 +63,8 @@ func TestReply(t *testing.T) {
 	)
 	for name, tc := range map[string]struct{ body, want string }{
 		"first message":  {chat("m", system("0"), hello), "Welcome! This is your first message." + repeats},
-		"second message": {chat("m", system("1"), hello), "Welcome back! You have sent 1 message so far." + repeats},
-		"later message":  {chat("m", system("12"), hello), "Welcome back! You have sent 12 messages so far." + repeats},
+		"second message": {chat("m", system("1"), hello), "Welcome back! You had sent 1 message before this one." + repeats},
+		"later message":  {chat("m", system("12"), hello), "Welcome back! You had sent 12 messages before this one." + repeats},
 		"no count":       {chat("m", hello), "Hello!" + repeats},
 		"no tool": {
 			`{"model":"m","messages":[` + askTime + `]}`,
@@ -72,7 +72,7 @@ func TestReply(t *testing.T) {
 		},
 		"tool's result": {
 			chat("m", system("3"), askTime, timeCall, toolSays),
-			"Welcome back! You have sent 3 messages so far." + passesOn,
+			"Welcome back! You had sent 3 messages before this one." + passesOn,
 		},
 		"next message": {chat("m", askTime, timeCall, toolSays, hello), "Hello!" + repeats},
 	} {

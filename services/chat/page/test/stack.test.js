@@ -48,7 +48,7 @@ pageTest("real: an answer is made again and counts once; an edited message count
   await page.getByRole("button", { name: "Regenerate" }).waitFor();
   await answers.getByText("Welcome! This is your first message.").waitFor(); // the agent is told what it was told before
   await send("And now?");
-  await answers.nth(1).getByText("You have sent 1 message so far.").waitFor();
+  await answers.nth(1).getByText("You had sent 1 message before this one.").waitFor();
   await page.getByRole("button", { name: /2 messages counted/ }).waitFor();
   await page.getByRole("button", { name: "Edit your message" }).first().click();
   const field = page.getByRole("textbox", { name: "Edit your message" });
