@@ -5,6 +5,7 @@ import { loadConfig } from "./state/config";
 import { saveDraft } from "./state/draft";
 import { watchFlow } from "./state/flow";
 import { watchHealth } from "./state/health";
+import { painted } from "./state/layout";
 import "./state/theme";
 
 /** Takes the place of what index.html shows, and keeps what was typed there already. */
@@ -21,6 +22,7 @@ function start(root: HTMLElement): void {
 const root = document.getElementById("app");
 if (root) start(root);
 listenToKeys();
+requestAnimationFrame(() => setTimeout(() => (painted.value = true)));
 void loadConfig();
 watchHealth();
 watchFlow();

@@ -10,7 +10,7 @@ pageTest("the first visit is painted and usable soon", async ({ mock, visit }) =
   let seen;
   for (let i = 0; i < 8 && !seen?.fits; i++) {
     const blank = (await visit("blank", painted)).painted;
-    const most = Math.max(300, 5 * blank);
+    const most = Math.max(300, 6 * blank);
     const figures = await visit("", measure);
     seen = { ...figures, blank, most, fits: figures.painted < most && figures.usable < most };
     report("first visit, in ms and kB", seen);

@@ -77,6 +77,7 @@ export function pageTest(name, options, body) {
       const visit = async (path, see) => {
         const fresh = await browser.newContext(); // without a cache
         const there = await fresh.newPage();
+        await there.goto(`${mock.url}blank`); // the browser starts a process for a new tab
         await there.goto(mock.url + path);
         const seen = await see(there);
         await fresh.close();

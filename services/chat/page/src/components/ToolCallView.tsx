@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { inDigits } from "../state/numbers";
 import type { ToolCall } from "../state/turn";
 import { CopyButton } from "./CopyButton";
 import { Icon } from "./Icon";
@@ -37,7 +38,7 @@ function Result({ text }: { text: string }) {
       <pre tabIndex={0}>{long ? text.slice(0, most) + "…" : text || "(nothing)"}</pre>
       <div class="row">
         <CopyButton text={() => text} what="the result" />
-        {long && <button class="quiet action" onClick={() => (whole.value = true)}>Show all {text.length.toLocaleString()} characters</button>}
+        {long && <button class="quiet action" onClick={() => (whole.value = true)}>Show all {inDigits(text.length)} characters</button>}
       </div>
     </>
   );

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { count, counting } from "../state/count";
 import { setUser, user, wrongUser } from "../state/identity";
+import { inDigits } from "../state/numbers";
 import { show } from "../state/route";
 import { theme, type Theme } from "../state/theme";
 
@@ -49,7 +50,7 @@ function Count() {
   if (known === null) return <span class="muted" title="The count is not known: analytics does not answer.">count not known</span>;
   return (
     <span class={counting.value ? "count counting" : "count"}>
-      <b key={known}>{known.toLocaleString()}</b> {known === 1 ? "message" : "messages"}
+      <b key={known}>{inDigits(known)}</b> {known === 1 ? "message" : "messages"}
     </span>
   );
 }

@@ -19,8 +19,11 @@ wide.addEventListener("change", () => (roomy.value = wide.matches));
 /** Which of the two is shown where there is no room for both. */
 export const view = signal<"chat" | "flow">("chat");
 
+/** Whether the chat has been painted. The flow comes after it, so that nobody waits for it. */
+export const painted = signal(false);
+
 /** Whether the flow can be seen. */
-export const flowShown = computed(() => roomy.value || view.value === "flow");
+export const flowShown = computed(() => painted.value && (roomy.value || view.value === "flow"));
 
 effect(() => {
   document.documentElement.dataset["view"] = view.value; // at once, so that the focus may go there

@@ -1,5 +1,6 @@
 import { events, flowFailure, overview } from "../../state/flow";
 import { flowShown, roomy, sidebarOpen } from "../../state/layout";
+import { inDigits } from "../../state/numbers";
 import { problemOf } from "../../state/problems";
 import { EventTable } from "./EventTable";
 import { Letters } from "./Letters";
@@ -29,14 +30,13 @@ export function FlowPanel() {
 function State() {
   const failure = flowFailure.value;
   const { waiting = 0, analytics = "ok" } = overview.value ?? {};
-  const onDisk = waiting === 1 ? "1 event waits" : `${waiting.toLocaleString()} events wait`;
   return (
     <>
       {failure && <p class="note waiting" role="note">{inWords()}</p>}
       {!failure && waiting > 0 && (
         <p class="note waiting" role="note">
-          {onDisk} on the disk of the chat service, because the broker did not take {waiting === 1 ? "it" : "them"}. Nothing is
-          lost: each is published and counted as soon as the broker is back.
+          {waiting === 1 ? "1 event waits" : `${inDigits(waiting)} events wait`} on the disk of the chat service, because
+          the broker did not take {waiting === 1 ? "it" : "them"}. Nothing is lost: each is published and counted as soon as the broker is back.
         </p>
       )}
       {!failure && analytics === "away" && (

@@ -8,6 +8,7 @@ import { clock } from "../../state/hops";
 import { CopyButton } from "../CopyButton";
 import { focusOn } from "../keyboard";
 import { printToken } from "../kubectl";
+import { inDigits } from "../../state/numbers";
 
 /** What could never be counted, and what an operator can do about it. */
 export function Letters() {
@@ -17,7 +18,7 @@ export function Letters() {
   return (
     <section class="flow-part" aria-labelledby="letters-title">
       <h2 id="letters-title">
-        Dead letters {total > 0 && <b class="number">{total.toLocaleString()}</b>}
+        Dead letters {total > 0 && <b class="number">{inDigits(total)}</b>}
         {operator && token.value && <button class="quiet action" onClick={() => setToken("")}>Forget the token</button>}
       </h2>
       <div class="box">
@@ -35,7 +36,7 @@ function List({ letters, total }: { letters: Letter[]; total: number }) {
   return (
     <>
       <ul class="letters">{letters.map((letter) => <LetterRow key={letter.id + letter.received_at} letter={letter} />)}</ul>
-      {total > letters.length && <p class="muted small">The newest {letters.length} of {total.toLocaleString()}.</p>}
+      {total > letters.length && <p class="muted small">The newest {letters.length} of {inDigits(total)}.</p>}
     </>
   );
 }

@@ -1,6 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { events, overview, serviceNow } from "../../state/flow";
 import { clock, inWords, median, toCount } from "../../state/hops";
+import { inDigits } from "../../state/numbers";
 
 const shown = 30; // minutes
 const minute = 60_000;
@@ -31,8 +32,8 @@ export function Rate() {
       <h2 id="rate-title">Messages</h2>
       <div class="box">
         <dl class="figures">
-          <Figure name="in 30 minutes" value={total.value.toLocaleString()} />
-          <Figure name="this minute" value={(rate.value.at(-1)?.counted ?? 0).toLocaleString()} />
+          <Figure name="in 30 minutes" value={inDigits(total.value)} />
+          <Figure name="this minute" value={inDigits(rate.value.at(-1)?.counted ?? 0)} />
           <Figure name="answer to count" value={delay === undefined ? "–" : inWords(delay)} />
         </dl>
         <Chart />
@@ -70,7 +71,7 @@ function Chart() {
       </svg>
       <figcaption aria-hidden="true">
         <span>{time(all[0]!.time)}</span>
-        <span class="pointed">{pointed ? `${time(pointed.time)}: ${pointed.counted.toLocaleString()}` : total.value ? `at most ${most.toLocaleString()} a minute` : "none yet"}</span>
+        <span class="pointed">{pointed ? `${time(pointed.time)}: ${inDigits(pointed.counted)}` : total.value ? `at most ${inDigits(most)} a minute` : "none yet"}</span>
         <span>now</span>
       </figcaption>
     </figure>

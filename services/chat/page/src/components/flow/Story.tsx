@@ -1,6 +1,7 @@
 import type { Passing } from "../../api/flow";
 import { overview, serviceNow } from "../../state/flow";
 import { began, clock, hops, instant, inWords, toCount } from "../../state/hops";
+import { inDigits } from "../../state/numbers";
 
 /** What has happened to an event so far, in sentences. */
 export function Story({ event }: { event: Passing }) {
@@ -55,7 +56,7 @@ function sentences(event: Passing): string[] {
       return [
         ...answered,
         ...way,
-        `Analytics counted it as message ${event.count?.toLocaleString() ?? ""}`.trim() +
+        `Analytics counted it as message ${event.count === undefined ? "" : inDigits(event.count)}`.trim() +
           (analytics === undefined ? "." : `, which took ${inWords(analytics)}`) +
           (analytics !== undefined && store !== undefined ? ` and ${inWords(store)} in the store.` : analytics === undefined ? "" : "."),
       ];

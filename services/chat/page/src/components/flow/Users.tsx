@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { overview } from "../../state/flow";
 import { user } from "../../state/identity";
+import { inDigits } from "../../state/numbers";
 
 const few = 5; // users who are shown at first
 
@@ -24,7 +25,7 @@ export function Users() {
               <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
                 <rect class="rail" width="100" height="4" /><rect width={Math.max(1, (100 * count) / most)} height="4" />
               </svg>
-              <b>{count.toLocaleString()}</b>
+              <b>{inDigits(count)}</b>
             </li>
           ))}
         </ul>
