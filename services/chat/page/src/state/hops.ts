@@ -53,7 +53,9 @@ export function medians(events: Passing[]): Hops {
 
 export function median(values: (number | undefined)[]): number | undefined {
   const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
+  const half = sorted.length >> 1;
+  const above = sorted[half];
+  return above === undefined || sorted.length % 2 ? above : (sorted[half - 1]! + above) / 2;
 }
 
 /** When the way of an event began, as far as is known. */

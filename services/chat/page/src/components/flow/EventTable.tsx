@@ -5,6 +5,7 @@ import type { Passing, Stage } from "../../api/flow";
 import { chosen, events, fresh, overview, pointed, serviceNow } from "../../state/flow";
 import { began, clock, hops, instant, inWords } from "../../state/hops";
 import { Story } from "./Story";
+import { inDigits } from "../../state/numbers";
 
 const few = 8; // rows that are shown at first
 
@@ -55,9 +56,9 @@ export function EventTable() {
           <thead>
             <tr>
               <th scope="col">user</th>
-              <th scope="col" title="From the message to the end of the answer">answer</th>
+              <th scope="col" title="From the message to the end of the answer">chat</th>
               <th scope="col" title="From the answer to the delivery to analytics">broker</th>
-              <th scope="col" title="In analytics, and in the store">counting</th>
+              <th scope="col" title="In analytics, and in the store"><span class="both">analytics + store</span><span class="sum">counting</span></th>
               <th scope="col" title="The user's count after the event">count</th>
             </tr>
           </thead>
@@ -109,7 +110,7 @@ function Row({ event, reachable }: { event: Passing; reachable: boolean }) {
           {stage === "counted" || stage === "published" || stage === "spooled" ? (
             <>
               <td>{times.analytics === undefined ? waiting(event) : <Counting analytics={times.analytics} store={times.store} />}</td>
-              <td><b>{event.count?.toLocaleString() ?? ""}</b></td>
+              <td><b>{event.count === undefined ? "" : inDigits(event.count)}</b></td>
             </>
           ) : (
             <td colSpan={2}><Outcome stage={stage} /></td>

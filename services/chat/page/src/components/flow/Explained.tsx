@@ -47,6 +47,7 @@ function told(place: Place): Told {
         what: "It asks analytics how many messages you have sent, and lets the agent answer with that in mind: the model, its tools, the model again. Then it publishes an event. The answer is complete only when the broker has the event, or when it is safe on disk.",
         facts: [
           ["app", <code>chat-service</code>],
+          ["talks to the others", "only through its Dapr sidecar"],
           ["publishes", <><code>MessageSent</code> to the topic <code>messages</code></>],
           ["waiting on disk", overview.value ? (overview.value.waiting || "nothing") : "not known"],
         ],
