@@ -28,6 +28,7 @@ func TestLifeOfAnInstallation(t *testing.T) {
 	s.step("the walk through the API", walkThrough)
 	s.step("answers are followed while they are made", streams)
 	s.step("messages are seen on their way", activity)
+	s.step("the CronJob trims the streams, of what nobody needs", trimming)
 	s.step("three replicas of analytics count 2,000 messages of one user", hotUser)
 	s.step("counts survive the deletion of pods, killed sidecars, and Redis going away", deletions)
 	s.step("no request fails during a rolling restart and an upgrade", updates)
