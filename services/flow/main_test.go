@@ -15,6 +15,7 @@ import (
 var programs struct {
 	root, daprd, bin string
 	rabbit           sharedRabbit
+	kfake            kfakeProgram
 }
 
 func TestMain(m *testing.M) {

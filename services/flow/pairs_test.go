@@ -23,6 +23,7 @@ const (
 	onRedis    kind = "Redis"
 	onPostgres kind = "PostgreSQL"
 	onRabbit   kind = "RabbitMQ"
+	onKafka    kind = "Kafka"
 	inFile     kind = "a file"
 	inMemory   kind = "the memory of the sidecar"
 )
@@ -43,6 +44,7 @@ func pairNamed(t testing.TB, name string) pair {
 		{name: "in-memory", store: inMemory, queue: onRedis},
 		{name: "rabbitmq", store: onRedis, queue: onRabbit},
 		{name: "single-deliveries", store: onRedis, queue: onRedis, slow: 10},
+		{name: "kafka", store: onRedis, queue: onKafka},
 		{name: "rabbitmq-postgresql", store: onPostgres, queue: onRabbit},
 	} {
 		if p.name == name {
@@ -94,6 +96,8 @@ func newServers(t testing.TB, p pair, o options, output *stack.Output, suffix st
 	switch p.queue {
 	case onRedis:
 		all.broker = newStreams(all.redis)
+	case onKafka:
+		all.broker = newKafka(t, output, suffix)
 	case onRabbit:
 		if o.failing {
 			own := newRabbit(t, t.TempDir(), output, suffix)
@@ -157,7 +161,7 @@ func needsLastingState(t testing.TB) {
 func needsStreams(t testing.TB) {
 	t.Helper()
 	if p := chosenPair(t); p.queue != onRedis {
-		notHere(t, string(p.queue)+" itself removes what is acknowledged")
+		notHere(t, string(p.queue)+" is not trimmed by the suite")
 	}
 }
 
