@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -25,6 +26,7 @@ type options struct {
 	replicas     int       // of analytics; 0 is 1
 	chats        int       // replicas of chat; 0 is 1
 	pair         string    // empty is that of FLOW_PAIR
+	suffix       string    // of the app ids; empty is one that no other system has
 	failing      bool      // the test lets store or broker fail, and needs its own
 	embedded     bool      // use the embedded Redis even if redis-server is installed
 	before       transform // between each sidecar of analytics and the service
@@ -62,7 +64,7 @@ func start(t testing.TB, o options) *system {
 	if s.pair.store == inMemory && (o.replicas > 1 || o.chats > 1) {
 		notHere(t, "each sidecar has a state of its own, so that there is one replica")
 	}
-	suffix := fmt.Sprintf("t%d", time.Now().UnixNano())
+	suffix := cmp.Or(o.suffix, fmt.Sprintf("t%d", time.Now().UnixNano()))
 	s.servers = newServers(t, s.pair, o, output, suffix)
 	values := map[string]string{}
 	for _, server := range s.servers.distinct() {

@@ -89,9 +89,8 @@ func (c *config) modelName() string {
 func noDiscovery(err error) string {
 	return fmt.Sprintf(`WARNING: the sidecars cannot find each other, so chat answers without
 knowing how many messages a user has sent. Messages are counted nevertheless.
-Sidecars look for each other by multicast DNS (UDP port 5353). A VPN or a
-firewall may stop that, and so does a machine without any network. Switch the
-VPN off, allow daprd to use multicast, or join a network, then start again.
+Sidecars look for each other in the file names.db in DACA_DIR, unless their
+configuration says otherwise. What the sidecars print tells what is wrong.
   (%v)
 `, err)
 }

@@ -78,20 +78,19 @@ func (s DaprdSource) Find(ctx context.Context, progress func(string)) (string, e
 // pinned returns the version in the module's go.mod, and a key that changes
 // with anything that the build depends on.
 func (s DaprdSource) pinned() (version, key string, err error) {
-	mod, err := os.ReadFile(filepath.Join(s.Module, "go.mod"))
-	if err != nil {
-		return "", "", fmt.Errorf("reading the pinned version of daprd: %w", err)
-	}
-	sum, err := os.ReadFile(filepath.Join(s.Module, "go.sum"))
-	if err != nil {
-		return "", "", fmt.Errorf("reading the pinned version of daprd: %w", err)
+	hash := sha256.New()
+	var mod []byte
+	for _, name := range []string{"go.sum", "main.go", "go.mod"} {
+		if mod, err = os.ReadFile(filepath.Join(s.Module, name)); err != nil {
+			return "", "", fmt.Errorf("reading the pinned version of daprd: %w", err)
+		}
+		hash.Write(mod)
 	}
 	match := regexp.MustCompile(`(?m)^\s*(?:require\s+)?github\.com/dapr/dapr v(\S+)`).FindSubmatch(mod)
 	if match == nil {
 		return "", "", fmt.Errorf("%s/go.mod requires no github.com/dapr/dapr", s.Module)
 	}
-	hash := sha256.Sum256(append(mod, sum...))
-	return string(match[1]), hex.EncodeToString(hash[:5]), nil
+	return string(match[1]), hex.EncodeToString(hash.Sum(nil)[:5]), nil
 }
 
 // installed lists the programs that may be the right one.

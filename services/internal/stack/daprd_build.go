@@ -46,7 +46,7 @@ func (s DaprdSource) build(ctx context.Context, version, path string, progress f
 	unfinished := path + ".unfinished"
 	cmd := exec.CommandContext(ctx, goTool, "build", "-v", "-tags", "stablecomponents", "-trimpath",
 		"-ldflags", "-s -w -X github.com/dapr/dapr/pkg/buildinfo.version="+version,
-		"-o", unfinished, "github.com/dapr/dapr/cmd/daprd")
+		"-o", unfinished, ".")
 	cmd.Dir = s.Module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.SysProcAttr = ownGroup()

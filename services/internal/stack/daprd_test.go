@@ -24,6 +24,7 @@ func setupDaprd(t *testing.T) DaprdSource {
 	}
 	write(t, filepath.Join(s.Module, "go.mod"), "module m\n\nrequire (\n\tgithub.com/dapr/dapr v1.2.3 // indirect\n)\n")
 	write(t, filepath.Join(s.Module, "go.sum"), "")
+	write(t, filepath.Join(s.Module, "main.go"), "package main\n")
 	write(t, s.Go, `#!/bin/sh
 echo "go: downloading example.com/m v1.0.0" >&2
 echo example.com/m >&2
@@ -100,9 +101,13 @@ func TestDaprdLookup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, filepath.Join(s.Module, "go.sum"), "changed\n")
-		if second, err := s.Find(t.Context(), silent); err != nil || second == first {
-			t.Errorf("got %q again, %v", second, err)
+		for _, file := range []string{"go.sum", "main.go"} {
+			write(t, filepath.Join(s.Module, file), "changed\n")
+			second, err := s.Find(t.Context(), silent)
+			if err != nil || second == first {
+				t.Errorf("got %q again after a change of %s, %v", second, file, err)
+			}
+			first = second
 		}
 	})
 	t.Run("reports progress", func(t *testing.T) {

@@ -128,6 +128,7 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 		appPort:    cmp.Or(o.SidecarAppPort, o.Ports.App),
 		ports:      o.Ports,
 		resources:  of.resources(),
+		names:      of.names(),
 		logLevel:   of.opts.DaprLogLevel,
 		subscribes: subscribes,
 		singly:     of.singly,
@@ -139,8 +140,7 @@ func (s *Service) addSidecar(of *Stack, subscribes bool, o ServiceOptions, relea
 		Ports:   []int{o.Ports.DaprHTTP, o.Ports.DaprGRPC, o.Ports.DaprInternal},
 		Grace:   sidecarGrace,
 		release: release,
-		// The sidecars of other machines must not find these.
-		Env: []string{"DAPR_HOST_IP=127.0.0.1"},
+		Env:     []string{"DAPR_HOST_IP=127.0.0.1"}, // the address by which others find it
 	})
 	s.DaprURL = "http://" + loopback(o.Ports.DaprHTTP)
 	s.probes = []string{s.URL + "/readyz", s.DaprURL + "/v1.0/healthz"}

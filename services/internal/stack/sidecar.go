@@ -12,6 +12,7 @@ type sidecar struct {
 	appPort    int
 	ports      Ports
 	resources  string
+	names      string // configuration by which sidecars find each other, see writeNames
 	logLevel   string
 	subscribes bool // it delivers events
 	singly     bool // one in each request, see deliversSingly
@@ -38,7 +39,8 @@ func (s sidecar) args() []string {
 		"--dapr-listen-addresses", "127.0.0.1",
 		"--dapr-internal-grpc-listen-address", "127.0.0.1",
 		"--resources-path", s.resources,
-		"--config", filepath.Join(s.resources, ConfigurationFile),
+		"--config", s.names,
+		"--config", filepath.Join(s.resources, ConfigurationFile), // wins
 		"--enable-metrics=false",
 		"--dapr-graceful-shutdown-seconds", strconv.Itoa(int(sidecarShutdown.Seconds())),
 		"--log-level", s.logLevel,

@@ -24,8 +24,7 @@ type Options struct {
 	RedisAddr     string // host:port; empty if no component is on Redis, see UsesRedis
 	RedisPassword string
 	Values        map[string]string // for metadata entries of components, see Rendering
-	// Suffix is appended to the app ids. Stacks on one machine need different ones,
-	// because sidecars find each other by app id.
+	// Suffix is appended to the app ids. Stacks with the same servers need different ones.
 	Suffix string
 
 	Env          []string // of every process
@@ -70,7 +69,10 @@ func New(opts Options) (*Stack, error) {
 	if err := rendering.Render(); err != nil {
 		return nil, err
 	}
-	var err error
+	err := s.writeNames()
+	if err != nil {
+		return nil, err
+	}
 	s.singly, err = deliversSingly(opts.Components)
 	return s, err
 }
@@ -155,7 +157,7 @@ func (s *Stack) Close(ctx context.Context) error {
 		}
 	}
 	errs = append(errs, sidecarErrs...)
-	errs = append(errs, os.RemoveAll(s.resources()))
+	errs = append(errs, os.RemoveAll(s.resources()), s.removeNames())
 	return errors.Join(errs...)
 }
 

@@ -1,7 +1,7 @@
 // The page while a part of the real suite is away. Each test cuts one off, sees what the page
 // says, and sees all go on when it is back.
 import { pageTest } from "./setup.js";
-import { startAlone, startGated, user } from "./stack.js";
+import { startForAll, startGated, user } from "./stack.js";
 
 const expectErrors = /Failed to load resource|ERR_/;
 
@@ -9,7 +9,7 @@ let stack;
 
 /** Starts the suite for the first test, and has all parts there for each. */
 async function site() {
-  const gated = await (stack ??= startAlone(startGated));
+  const gated = await (stack ??= startForAll(startGated));
   await Promise.all([gated.chat, gated.model, gated.broker, gated.store].map((gate) => gate.up()));
   return gated;
 }

@@ -10,17 +10,15 @@ import { root } from "./programs.js";
 
 const names = ["CHAT_PORT", "ANALYTICS_PORT", "MODEL_PORT", "CHAT_DAPR_HTTP_PORT", "ANALYTICS_DAPR_HTTP_PORT"];
 
-let running;
+const started = [];
 
-after(() => running?.then(({ stop }) => stop()));
+after(() => Promise.all(started.map(async (suite) => (await suite).stop())));
 
-/**
- * Starts a suite in the place of the one that runs: sidecars find each other by names that
- * all suites have.
- */
-export function startAlone(begin) {
-  running = Promise.resolve(running).then((before) => before?.stop()).then(begin);
-  return running;
+/** Starts a suite for all tests. It stops after the last one. */
+export function startForAll(begin) {
+  const suite = begin();
+  started.push(suite);
+  return suite;
 }
 
 /** Starts the suite. The offline model takes its time, unless there is another. */

@@ -2,14 +2,14 @@
 // model, which takes its time here.
 import assert from "node:assert/strict";
 import { eventually, helpersFor, pageTest } from "./setup.js";
-import { startAlone, startSuite, user } from "./stack.js";
+import { startForAll, startSuite, user } from "./stack.js";
 
 let stack;
 
 /** Starts the suite for the first test that needs it. */
 function site() {
   const { DACA_URL: url } = process.env;
-  stack ??= url ? Promise.resolve({ url, sidecar: "http://127.0.0.1:3501", stop: () => undefined }) : startAlone(() => startSuite());
+  stack ??= url ? Promise.resolve({ url, sidecar: "http://127.0.0.1:3501", stop: () => undefined }) : startForAll(() => startSuite());
   return stack;
 }
 

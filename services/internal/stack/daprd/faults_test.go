@@ -1,8 +1,8 @@
-// Package daprd_test shows the faults of the pinned daprd that the delivery of events
+// Package main_test shows the faults of the pinned daprd that the delivery of events
 // walks around, with Dapr's own packages. A test that fails says that a newer version
 // no longer has the fault: then look again at what the design gives up because of it.
 // See "Events are delivered in batches" in DECISIONS.md.
-package daprd_test
+package main_test
 
 import (
 	"context"

@@ -8,8 +8,6 @@ module daca/services/internal/stack/daprd
 
 go 1.26.5
 
-tool github.com/dapr/dapr/cmd/daprd
-
 require (
 	github.com/dapr/components-contrib v1.18.3
 	github.com/dapr/dapr v1.18.2
