@@ -56,6 +56,9 @@ func TestFiguresSayWhatTheyReach(t *testing.T) {
 			t.Errorf("%v of 1.2 and 2 is %s; want %s", value, got, want)
 		}
 	}
+	if got := (figure{Value: 1, Better: higher}).verdict(); got != "–" {
+		t.Errorf("without a floor, it is %s", got)
+	}
 	for value, want := range map[float64]string{1.6: "BELOW THE FLOOR", 1.5: "floor", 1.1: "aim"} {
 		if got := (figure{Value: value, Floor: 1.5, Aim: 1.1, Better: lower}).verdict(); got != want {
 			t.Errorf("%v of at most 1.5 and 1.1 is %s; want %s", value, got, want)

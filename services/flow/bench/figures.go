@@ -20,7 +20,7 @@ import (
 type figure struct {
 	Figure string  `json:"figure"`
 	Value  float64 `json:"value"`
-	Floor  float64 `json:"floor"` // what has to be reached
+	Floor  float64 `json:"floor"` // what has to be reached; floor and aim are 0 if nothing has
 	Aim    float64 `json:"aim"`
 	Better string  `json:"better"` // higher or lower
 	Unit   string  `json:"unit"`
@@ -97,13 +97,15 @@ func (f figure) String() string {
 	return fmt.Sprintf("%s (%s to %s)", number(f.Value), number(slices.Min(f.spread)), number(slices.Max(f.spread)))
 }
 
-// verdict says what the value reaches.
+// verdict says what the value reaches; a dash if nothing has to be reached.
 func (f figure) verdict() string {
 	sign := 1
 	if f.Better == lower {
 		sign = -1
 	}
 	switch {
+	case f.Floor == 0 && f.Aim == 0:
+		return "–"
 	case cmp.Compare(f.Value, f.Aim)*sign >= 0:
 		return "aim"
 	case cmp.Compare(f.Value, f.Floor)*sign >= 0:

@@ -7,7 +7,8 @@
 // sidecar and service, and only what happens between a tenth and nine tenths of the
 // acknowledgements is timed. The medians of the rounds are printed with the lowest and
 // the highest value, and -out writes them as JSON (see figure). With -base, a commit and
-// this checkout are measured in turn. -rounds and -events make a trial short.
+// this checkout are measured in turn. -rounds and -events make a trial short. -only=pairs
+// compares the stores and brokers of components/alternatives, whose servers it needs.
 //
 // It starts all that it measures: a Redis for each subscriber, sidecars, the services,
 // and what they are compared with. It reads CPU time and memory from /proc, so it needs
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags.DurationVar(&s.load, "load", time.Minute, "how long chat is under load, over all rounds")
 	flags.IntVar(&s.requests, "requests", 100, "chat requests by one client in a round")
 	flags.StringVar(&s.out, "out", "", "file for the figures, as JSON")
-	flags.StringVar(&s.only, "only", "", "the phase that is measured: delivery, chat, conversations or sizes; empty: all")
+	flags.StringVar(&s.only, "only", "", "delivery, chat, conversations, sizes or pairs; empty: all but pairs")
 	flags.StringVar(&base, "base", "", "commit to compare with, instead of measuring once")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
@@ -102,7 +103,7 @@ func measure(ctx context.Context, stdout io.Writer, root string, s settings) err
 	defer func() { _ = os.RemoveAll(b.dir) }()
 	var figures []figure
 	for _, phase := range b.phases() {
-		if s.only != "" && s.only != phase.name {
+		if s.only != phase.name && (s.only != "" || phase.extra) {
 			continue
 		}
 		measured, err := phase.measure(ctx)
@@ -122,10 +123,14 @@ func measure(ctx context.Context, stdout io.Writer, root string, s settings) err
 type phase struct {
 	name    string
 	measure func(context.Context) ([]figure, error)
+	extra   bool // only when it is asked for
 }
 
 func (b *bench) phases() []phase {
-	return []phase{{"delivery", b.delivery}, {"chat", b.chat}, {"conversations", b.conversations}, {"sizes", b.sizes}}
+	return []phase{
+		{"delivery", b.delivery, false}, {"chat", b.chat, false}, {"conversations", b.conversations, false},
+		{"sizes", b.sizes, false}, {"pairs", b.pairs, true},
+	}
 }
 
 // bench is what the phases share.
