@@ -71,7 +71,7 @@ func (b *bench) memories(s *suite) ([]figure, error) {
 	var figures []figure
 	for _, service := range []*stack.Service{s.chat, s.analytics} {
 		ratios := map[string]float64{}
-		for _, kind := range []string{"Rss", "Pss"} {
+		for _, kind := range []string{"Rss", "Pss", "Anonymous"} {
 			own, err := memory(service.App, kind)
 			if err != nil {
 				return nil, err

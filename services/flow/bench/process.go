@@ -79,8 +79,9 @@ func (u usage) total() (sum time.Duration) {
 	return sum
 }
 
-// memory returns the memory of a process in bytes. Its kind is Rss, or Pss for only a
-// share of what several processes have in common, as two sidecars have their program.
+// memory returns the memory of a process in bytes. Its kind is Rss, Pss for only a share
+// of what several processes have in common, as two sidecars have their program, or
+// Anonymous for what comes from no file.
 func memory(process *stack.Process, kind string) (float64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", process.Pid()))
 	if err != nil {
