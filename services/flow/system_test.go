@@ -41,6 +41,7 @@ type options struct {
 type system struct {
 	t         testing.TB
 	pair      pair
+	printed   *screen.Screen // by all programs
 	servers   servers
 	model     *stack.Service
 	chat      *stack.Service // the first of chats
@@ -57,7 +58,7 @@ func start(t testing.TB, o options) *system {
 	printed := screen.New()
 	t.Cleanup(func() { report(t, printed.String()) })
 	output := stack.NewOutput(printed, false)
-	s := &system{t: t, pair: chosenPair(t)}
+	s := &system{t: t, pair: chosenPair(t), printed: printed}
 	if o.pair != "" {
 		s.pair = pairNamed(t, o.pair)
 	}
