@@ -130,6 +130,7 @@ func testCosts(t *testing.T, store counted, list int) {
 		}
 		all.Wait()
 	})
+	costs(1+list, "one that begins beside 200 others", func() { begin("u") })
 	costs(4+2+list+1, "messages of one session at once", func() {
 		var all sync.WaitGroup
 		for i := range messages {

@@ -16,19 +16,24 @@ import (
 // count, or another replica writes the same documents. A nil guesses has none.
 type guesses struct {
 	values *lru.Cache[string, state.Stored]
+	bytes  atomic.Int64 // of all values
 	resume atomic.Int64 // Unix time in milliseconds
 }
 
-// Limits of guesses.
+// Limits of guesses. A list of maxListed sessions is a guess, unless their titles are long.
 const (
 	maxGuesses    = 512
-	maxGuessBytes = 16 << 10 // of one
+	maxGuessBytes = 64 << 10 // of one
+	maxAllGuesses = 4 << 20  // bytes
 	restAfter     = time.Minute
 )
 
 func newGuesses() *guesses {
-	values, _ := lru.New[string, state.Stored](maxGuesses) // fails only for a limit below 1
-	return &guesses{values: values}
+	g := &guesses{}
+	g.values, _ = lru.NewWithEvict(maxGuesses, func(_ string, value state.Stored) {
+		g.bytes.Add(-int64(len(value.Value)))
+	}) // fails only for a limit below 1
+	return g
 }
 
 // take returns what the key may have, or nil.
@@ -36,11 +41,10 @@ func (g *guesses) take(key string) *state.Stored {
 	if g == nil || time.Now().UnixMilli() < g.resume.Load() {
 		return nil
 	}
-	found, ok := g.values.Get(key)
-	if !ok {
+	found, ok := g.values.Peek(key)
+	if !ok || !g.values.Remove(key) { // somebody else has taken it
 		return nil
 	}
-	g.values.Remove(key)
 	return &found
 }
 
@@ -49,8 +53,17 @@ func (g *guesses) put(written state.Put) {
 	if g == nil || len(written.Value) > maxGuessBytes {
 		return
 	}
-	if next, ok := state.NextETag(written.ETag); ok {
-		g.values.Add(written.Key, state.Stored{Value: written.Value, ETag: next})
+	next, ok := state.NextETag(written.ETag)
+	if !ok {
+		return
+	}
+	g.values.Remove(written.Key) // a value that is replaced is not reported as evicted
+	g.bytes.Add(int64(len(written.Value)))
+	g.values.Add(written.Key, state.Stored{Value: written.Value, ETag: next})
+	for g.bytes.Load() > maxAllGuesses {
+		if _, _, found := g.values.RemoveOldest(); !found {
+			return
+		}
 	}
 }
 
