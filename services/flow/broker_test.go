@@ -27,10 +27,13 @@ type broker interface {
 type streams struct {
 	redisServer
 
+	singly bool          // events are delivered one in each request
 	client *redis.Client // nil until the first start
 }
 
-func newStreams(r stack.Redis) *streams { return &streams{redisServer: redisServer{r}} }
+func newStreams(r stack.Redis, singly bool) *streams {
+	return &streams{redisServer: redisServer{r}, singly: singly}
+}
 
 // Start implements server.
 func (s *streams) Start(ctx context.Context) error {
@@ -63,8 +66,15 @@ func (s *streams) waiting(ctx context.Context) (unacknowledged, taken int64, err
 	return taken, taken, nil
 }
 
-// ahead implements broker: queueDepth, for entries that wait and for those in progress.
-func (s *streams) ahead() int64 { return 1024 }
+// ahead implements broker: queueDepth, for entries that wait and for those in progress. With
+// single deliveries few are in progress, and after three seconds most of what waits are
+// entries that the sidecar has taken a second time, to deliver them again.
+func (s *streams) ahead() int64 {
+	if s.singly {
+		return 200
+	}
+	return 1024
+}
 
 // delay implements broker.
 func (s *streams) delay() time.Duration { return 0 }

@@ -95,7 +95,7 @@ func newServers(t testing.TB, p pair, o options, output *stack.Output, suffix st
 	}
 	switch p.queue {
 	case onRedis:
-		all.broker = newStreams(all.redis)
+		all.broker = newStreams(all.redis, p.slow > 1)
 	case onKafka:
 		all.broker = newKafka(t, output, suffix)
 	case onRabbit:
