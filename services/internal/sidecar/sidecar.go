@@ -40,6 +40,10 @@ func Dial(cfg Connection, components ...string) (*Sidecar, error) {
 	if address == "" {
 		address = net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.DaprPort))
 	}
+	messages, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
 	conn, err := grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		// gRPC's own delays grow to two minutes: too long for a sidecar that is back.
@@ -53,7 +57,7 @@ func Dial(cfg Connection, components ...string) (*Sidecar, error) {
 			MinConnectTimeout: 2 * time.Second,
 		}),
 		// One answer may hold the documents of many users.
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(messages)),
 		grpc.WithChainUnaryInterceptor(explainFailures, sendToken(cfg.DaprToken)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the Dapr sidecar at %s: %w", address, err)
