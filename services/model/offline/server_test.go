@@ -64,8 +64,10 @@ func TestReply(t *testing.T) {
 	for name, tc := range map[string]struct{ body, want string }{
 		"first message":  {chat("m", system("0"), hello), "Welcome! This is your first message." + repeats},
 		"second message": {chat("m", system("1"), hello), "Welcome back! You had sent 1 message before this one." + repeats},
-		"later message":  {chat("m", system("12"), hello), "Welcome back! You had sent 12 messages before this one." + repeats},
-		"no count":       {chat("m", hello), "Hello!" + repeats},
+		"later message": {
+			chat("m", system("12"), hello), "Welcome back! You had sent 12 messages before this one." + repeats,
+		},
+		"no count": {chat("m", hello), "Hello!" + repeats},
 		"no tool": {
 			`{"model":"m","messages":[` + askTime + `]}`,
 			`Hello! I am the offline model, so I can only repeat what you said: "What TIME is it?"`,
