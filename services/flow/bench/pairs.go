@@ -11,11 +11,8 @@ import (
 	"strconv"
 
 	"daca/services/internal/stack"
+	"daca/services/local/repository"
 )
-
-// defaultPair is the name of components/ itself, beside the folders of
-// components/alternatives.
-const defaultPair = "default"
 
 // pairMetrics are what BenchmarkPair in services/flow reports.
 var pairMetrics = regexp.MustCompile(`([0-9.e+]+) (events/s|ms/lone-event)\b`)
@@ -23,15 +20,9 @@ var pairMetrics = regexp.MustCompile(`([0-9.e+]+) (events/s|ms/lone-event)\b`)
 // pairs compares each pair of a state store and a broker with the default one, in the same
 // round. It needs the servers of all of them.
 func (b *bench) pairs(ctx context.Context) ([]figure, error) {
-	folders, err := os.ReadDir(filepath.Join(b.root, "components", "alternatives"))
+	names, err := repository.Pairs(b.root)
 	if err != nil {
-		return nil, fmt.Errorf("listing the pairs: %w", err)
-	}
-	names := []string{defaultPair}
-	for _, folder := range folders {
-		if folder.IsDir() {
-			names = append(names, folder.Name())
-		}
+		return nil, err
 	}
 	program := filepath.Join(b.dir, "flow.test")
 	compiler := exec.CommandContext(ctx, "go", "test", "-c", "-o", program, "./services/flow")
@@ -55,14 +46,14 @@ func (b *bench) pairs(ctx context.Context) ([]figure, error) {
 	slices.Sort(names)
 	var figures []figure
 	for _, name := range names {
-		if name == defaultPair {
+		if name == repository.DefaultPair {
 			continue
 		}
 		figures = append(figures,
 			figure{name + ": events/s ÷ those of the default", 0, 0, 0, higher, ratio, nil}.
-				of(rates[name].over(rates[defaultPair])),
+				of(rates[name].over(rates[repository.DefaultPair])),
 			figure{name + ": from publishing a lone event to its count ÷ the default", 0, 0, 0, lower, ratio, nil}.
-				of(times[name].over(times[defaultPair])))
+				of(times[name].over(times[repository.DefaultPair])))
 	}
 	return figures, nil
 }

@@ -72,23 +72,11 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return report(stdout, tests, columns)
 }
 
-// defaultPair is the name of components/ itself.
-const defaultPair = "default"
-
 // pairsOf lists the pairs of the repository, or those that are named.
 func pairsOf(root, only string) ([]string, error) {
-	folders, err := os.ReadDir(filepath.Join(root, "components", "alternatives"))
-	if err != nil {
-		return nil, fmt.Errorf("listing the pairs: %w", err)
-	}
-	pairs := []string{defaultPair}
-	for _, folder := range folders {
-		if folder.IsDir() {
-			pairs = append(pairs, folder.Name())
-		}
-	}
-	if only == "" {
-		return pairs, nil
+	pairs, err := repository.Pairs(root)
+	if err != nil || only == "" {
+		return pairs, err
 	}
 	named := strings.Split(only, ",")
 	for _, name := range named {
