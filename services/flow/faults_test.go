@@ -27,7 +27,10 @@ const (
 // patience is how long something may take here that takes no longer than limit on a
 // machine of its own.
 func (s *system) patience(limit time.Duration) time.Duration {
-	return limit * busy * time.Duration(max(s.pair.slow, 1))
+	if s.pair.singly {
+		limit *= 10
+	}
+	return limit * busy
 }
 
 // load publishes events of three users until it is stopped.

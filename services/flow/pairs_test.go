@@ -10,10 +10,10 @@ import (
 
 // pair is a state store and a broker, as a folder of components describes them.
 type pair struct {
-	name  string
-	store kind
-	queue kind
-	slow  int // how many times as long as others it may take to catch up; 0 is 1
+	name   string
+	store  kind
+	queue  kind
+	singly bool // events are delivered one in each request, which is ten times as slow
 }
 
 // kind is what a store or a broker is.
@@ -43,7 +43,7 @@ func pairNamed(t testing.TB, name string) pair {
 		{name: "sqlite", store: inFile, queue: onRedis},
 		{name: "in-memory", store: inMemory, queue: onRedis},
 		{name: "rabbitmq", store: onRedis, queue: onRabbit},
-		{name: "single-deliveries", store: onRedis, queue: onRedis, slow: 10},
+		{name: "single-deliveries", store: onRedis, queue: onRedis, singly: true},
 		{name: "kafka", store: onRedis, queue: onKafka},
 		{name: "rabbitmq-postgresql", store: onPostgres, queue: onRabbit},
 	} {
@@ -95,7 +95,7 @@ func newServers(t testing.TB, p pair, o options, output *stack.Output, suffix st
 	}
 	switch p.queue {
 	case onRedis:
-		all.broker = newStreams(all.redis, p.slow > 1)
+		all.broker = newStreams(all.redis, p.singly)
 	case onKafka:
 		all.broker = newKafka(t, output, suffix)
 	case onRabbit:

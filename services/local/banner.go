@@ -89,7 +89,7 @@ func (c *config) modelName() string {
 func noDiscovery(err error) string {
 	return fmt.Sprintf(`WARNING: the sidecars cannot find each other, so chat answers without
 knowing how many messages a user has sent. Messages are counted nevertheless.
-Sidecars look for each other in the file names.db in DACA_DIR, unless their
+Sidecars look for each other in names/names.db in DACA_DIR, unless their
 configuration says otherwise. What the sidecars print tells what is wrong.
   (%v)
 `, err)

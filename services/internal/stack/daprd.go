@@ -80,7 +80,7 @@ func (s DaprdSource) Find(ctx context.Context, progress func(string)) (string, e
 func (s DaprdSource) pinned() (version, key string, err error) {
 	hash := sha256.New()
 	var mod []byte
-	for _, name := range []string{"go.sum", "main.go", "go.mod"} {
+	for _, name := range []string{"go.sum", "main.go", "go.mod"} { // mod is the last of them
 		if mod, err = os.ReadFile(filepath.Join(s.Module, name)); err != nil {
 			return "", "", fmt.Errorf("reading the pinned version of daprd: %w", err)
 		}

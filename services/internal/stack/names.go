@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 )
 
-// namesFile is the database in which the sidecars of a stack say where they are.
-const namesFile = "names.db"
+// namesDir has the database in which the sidecars of a stack say where they are, and the
+// configuration by which they find it.
+const namesDir = "names"
 
 // namesConfiguration is a Dapr Configuration. In its default, daprd finds others by
 // multicast DNS: those of another stack on the machine or on the network are found as well,
@@ -27,38 +28,25 @@ spec:
     component: sqlite
     version: v1
     configuration:
-      connectionString: ` + namesFile + `
+      connectionString: ` + namesDir + `/names.db
       updateInterval: 5s
       timeout: 2s
       busyTimeout: 2s
       cleanupInterval: "0"
 `
 
-func (s *Stack) names() string { return filepath.Join(s.opts.Dir, "names.yaml") }
+func (s *Stack) names() string { return filepath.Join(s.opts.Dir, namesDir, ConfigurationFile) }
 
 // writeNames writes the configuration. What an earlier stack in the directory has left is
 // removed.
 func (s *Stack) writeNames() error {
-	if err := s.removeNames(); err != nil {
-		return err
+	dir := filepath.Dir(s.names())
+	err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700))
+	if err == nil {
+		err = os.WriteFile(s.names(), []byte(namesConfiguration), 0o600)
 	}
-	if err := os.WriteFile(s.names(), []byte(namesConfiguration), 0o600); err != nil {
+	if err != nil {
 		return fmt.Errorf("writing how the sidecars find each other: %w", err)
-	}
-	return nil
-}
-
-func (s *Stack) removeNames() error {
-	var errs []error
-	for _, path := range []string{s.names(), filepath.Join(s.opts.Dir, namesFile)} {
-		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-			if err := os.Remove(path + suffix); !errors.Is(err, os.ErrNotExist) {
-				errs = append(errs, err)
-			}
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("removing where the sidecars of an earlier start were: %w", err)
 	}
 	return nil
 }

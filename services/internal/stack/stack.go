@@ -69,10 +69,10 @@ func New(opts Options) (*Stack, error) {
 	if err := rendering.Render(); err != nil {
 		return nil, err
 	}
-	err := s.writeNames()
-	if err != nil {
+	if err := s.writeNames(); err != nil {
 		return nil, err
 	}
+	var err error
 	s.singly, err = deliversSingly(opts.Components)
 	return s, err
 }
@@ -157,7 +157,7 @@ func (s *Stack) Close(ctx context.Context) error {
 		}
 	}
 	errs = append(errs, sidecarErrs...)
-	errs = append(errs, os.RemoveAll(s.resources()), s.removeNames())
+	errs = append(errs, os.RemoveAll(s.resources()), os.RemoveAll(filepath.Dir(s.names())))
 	return errors.Join(errs...)
 }
 

@@ -63,12 +63,10 @@ export function onPassing(listener: Listener): () => void {
 }
 
 const visible = signal(document.visibilityState === "visible");
-const begun = signal(false);
 
 /** Follows the activity from now on, whenever the panel can be seen. */
 export function watchFlow(): void {
   addEventListener("visibilitychange", () => (visible.value = document.visibilityState === "visible"));
-  requestAnimationFrame(() => setTimeout(() => (begun.value = true))); // the page is painted first
 }
 
 effect(() => {
@@ -78,7 +76,7 @@ effect(() => {
 });
 
 effect(() => {
-  if (!begun.value || !visible.value || !flowShown.value) return undefined;
+  if (!visible.value || !flowShown.value) return undefined;
   const stop = new AbortController();
   const [id, bearer] = [user.value, token.value];
   untracked(() => void follow(id, bearer, stop.signal));
