@@ -25,10 +25,8 @@ func (b *bench) pairs(ctx context.Context) ([]figure, error) {
 		return nil, err
 	}
 	program := filepath.Join(b.dir, "flow.test")
-	compiler := exec.CommandContext(ctx, "go", "test", "-c", "-o", program, "./services/flow")
-	compiler.Dir = b.root
-	if printed, err := compiler.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("compiling the flow tests: %w\n%s", err, printed)
+	if err := repository.CompileFlowTests(ctx, b.root, program); err != nil {
+		return nil, err
 	}
 	rates, times := map[string]sample{}, map[string]sample{}
 	for round := range b.rounds {

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -108,11 +107,9 @@ func compile(ctx context.Context, root string) (program string, remove func(), e
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	program = filepath.Join(dir, "flow.test")
-	compiler := exec.CommandContext(ctx, "go", "test", "-c", "-o", program, "./services/flow")
-	compiler.Dir = root
-	if printed, err := compiler.CombinedOutput(); err != nil {
+	if err := repository.CompileFlowTests(ctx, root, program); err != nil {
 		remove()
-		return "", nil, fmt.Errorf("compiling the flow tests: %w\n%s", err, printed)
+		return "", nil, err
 	}
 	return program, remove, nil
 }

@@ -1,8 +1,10 @@
 package repository
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
@@ -23,4 +25,15 @@ func Pairs(root string) ([]string, error) {
 		}
 	}
 	return pairs, nil
+}
+
+// CompileFlowTests compiles the flow tests of the repository at root, which run on the pair
+// that the variable FLOW_PAIR names, to the path. The error holds the output of the compiler.
+func CompileFlowTests(ctx context.Context, root, path string) error {
+	compiler := exec.CommandContext(ctx, "go", "test", "-c", "-o", path, "./services/flow")
+	compiler.Dir = root
+	if printed, err := compiler.CombinedOutput(); err != nil {
+		return fmt.Errorf("compiling the flow tests: %w\n%s", err, printed)
+	}
+	return nil
 }
