@@ -130,23 +130,6 @@ func (s *Sessions) Append(ctx context.Context, c *Conversation, turn Turn) error
 	if deleted {
 		return ErrDeleted
 	}
-	s.enlist(ctx, c.User, d.entry())
+	s.lists.enlist(ctx, c.User, d.entry())
 	return nil
-}
-
-// enlist shows the session in the list of its user. If that fails, the next turn mends it.
-func (s *Sessions) enlist(ctx context.Context, user contract.UserID, e entry) {
-	key := contract.SessionsKey(user)
-	b, leads := s.lists.join(key, nil, func(i *index) bool { return i.put(e) })
-	if !leads {
-		return
-	}
-	ctx = context.WithoutCancel(ctx)
-	s.listing.Go(func() {
-		s.lists.lead(ctx, key, b)
-		if s.note(ctx, b.err) != nil {
-			s.cfg.Logger.WarnContext(ctx, "the list of a user's sessions is not up to date",
-				"dependency", contract.StateStore, "error", b.err)
-		}
-	})
 }

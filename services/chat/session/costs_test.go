@@ -22,6 +22,7 @@ type likeRedis struct {
 	values   map[string][]byte
 	versions map[string]int
 	calls    int
+	bytes    int // that were read and written
 }
 
 func newLikeRedis() *likeRedis {
@@ -41,6 +42,7 @@ func (r *likeRedis) Get(_ context.Context, keys ...string) ([]state.Stored, erro
 	for i, key := range keys {
 		if version := r.versions[key]; version > 0 {
 			found[i] = state.Stored{Value: r.values[key], ETag: strconv.Itoa(version)}
+			r.bytes += len(r.values[key])
 		}
 	}
 	return found, nil
@@ -54,6 +56,7 @@ func (r *likeRedis) Put(_ context.Context, items ...state.Put) error {
 		}
 		r.versions[item.Key]++
 		r.values[item.Key] = item.Value
+		r.bytes += len(item.Value)
 	}
 	return nil
 }
@@ -117,7 +120,8 @@ func testCosts(t *testing.T, store counted, list int) {
 	costs(2+list+wrong, "the next one of the session", func() { say(t, s, alice, "s", "2") })
 	costs(1+list, "one that begins another session", func() { begin("t") })
 	const messages = 200
-	costs(messages+2*list, "sessions of one user that begin at once", func() {
+	merge := 2 + list // the whole list is read and written, and what is in it leaves the recent ones
+	costs(messages+2*list+merge, "sessions of one user that begin at once", func() {
 		var all sync.WaitGroup
 		for i := range messages {
 			all.Go(func() {
@@ -147,6 +151,32 @@ func testCosts(t *testing.T, store counted, list int) {
 	}
 }
 
+// TestManySessionsMakeNoMessageDearer compares a message of a user with as many sessions as
+// are listed with one of a user who has a few, by the bytes that the store reads and writes.
+func TestManySessionsMakeNoMessageDearer(t *testing.T) {
+	t.Parallel()
+	store := newLikeRedis()
+	s := testSessions(t, store, testConfig())
+	cost := func(from, messages int) float64 {
+		before := store.bytes
+		for i := range messages {
+			id := fmt.Sprint("session-", from+i)
+			if err := s.Append(t.Context(), Begin(alice, id), turn(id, "hi")); err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+		}
+		return float64(store.bytes-before) / float64(messages)
+	}
+	few := cost(0, 50)
+	cost(50, maxListed)
+	many := cost(50+maxListed, 100)
+	if ratio := many / few; ratio > 2.5 { // the whole list alone would make it 10
+		t.Errorf("a message costs %.0f bytes with many sessions, and %.0f with few", many, few)
+	}
+	t.Logf("a message costs %.0f bytes with many sessions, and %.0f with few", many, few)
+}
+
 // TestAWrongGuessCostsOneCall has another replica write the list, which no guess knows.
 func TestAWrongGuessCostsOneCall(t *testing.T) {
 	t.Parallel()
@@ -164,7 +194,7 @@ func TestAWrongGuessCostsOneCall(t *testing.T) {
 		}
 		// 20 messages of 4 calls each, and a wrong guess of each replica. The first message
 		// of a session finds nothing to guess about.
-		if got := store.Calls(); got > 20*4+2+1 {
+		if got := store.Calls(); got > 20*4+2+2 {
 			t.Errorf("%d calls", got)
 		}
 	})

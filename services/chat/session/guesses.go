@@ -20,11 +20,11 @@ type guesses struct {
 	resume atomic.Int64 // Unix time in milliseconds
 }
 
-// Limits of guesses. A list of maxListed sessions is a guess, unless their titles are long.
+// Limits of guesses. The recent sessions of a user are one, unless their titles are very long.
 const (
 	maxGuesses    = 512
-	maxGuessBytes = 64 << 10 // of one
-	maxAllGuesses = 4 << 20  // bytes
+	maxGuessBytes = 16 << 10 // of one
+	maxAllGuesses = 2 << 20  // bytes
 	restAfter     = time.Minute
 )
 

@@ -26,7 +26,8 @@ type Summary struct {
 	TurnCount int       `json:"turn_count" doc:"Those that are gone because the session became too large included."`
 }
 
-// index is the list of a user's sessions as it is stored, newest first:
+// index is a list of a user's sessions as it is stored, newest first. There are two of them,
+// see lists:
 //
 //	{"version": 1, "sessions": [{
 //	  "revision": 2, "session_id": "s-1", "title": "What time is it?",
@@ -88,13 +89,36 @@ func (i *index) put(e entry) bool {
 	return true
 }
 
+// add puts all entries of another list into this one.
+func (i *index) add(others *index) (changed bool) {
+	for _, e := range others.Sessions {
+		changed = i.put(e) || changed
+	}
+	return changed
+}
+
+// drop takes out the entries that the other list has too, and reports whether there are any.
+// Those that have changed since stay.
+func (i *index) drop(others *index) bool {
+	before := len(i.Sessions)
+	i.Sessions = slices.DeleteFunc(i.Sessions, func(e entry) bool {
+		return slices.ContainsFunc(others.Sessions, func(other entry) bool {
+			return e.ID == other.ID && !e.newerThan(other)
+		})
+	})
+	return len(i.Sessions) < before
+}
+
 // newerThan reports whether the entry was made of a newer document. One that was deleted
 // and began anew counts its revisions from the start.
 func (e entry) newerThan(other entry) bool {
 	if order := e.Created.Compare(other.Created); order != 0 {
 		return order > 0
 	}
-	return e.Revision > other.Revision
+	if e.Revision != other.Revision {
+		return e.Revision > other.Revision
+	}
+	return !e.Deleted.IsZero() && other.Deleted.IsZero()
 }
 
 // remove takes the session, whose document has the revision now, out of the list, and

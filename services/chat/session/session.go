@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,8 +56,7 @@ type Sessions struct {
 	store   Store
 	failing atomic.Bool // whether the last call of the store failed
 	all     *documents[document]
-	lists   *documents[index]
-	listing sync.WaitGroup // of writes of lists for which nobody waits
+	lists   *lists
 }
 
 // New returns the sessions of a store.
@@ -66,13 +64,12 @@ func New(store Store, cfg Config) *Sessions {
 	s := &Sessions{cfg: cfg, store: store}
 	s.all = newDocuments(store, cfg.TTL, s.patience, decodeDocument,
 		func(d *document) ([]byte, error) { return d.encode(cfg.MaxBytes) })
-	s.lists = newDocuments(store, cfg.TTL, s.patience, decodeIndex, encodeIndex)
-	s.lists.written = newGuesses()
+	s.lists = newLists(s)
 	return s
 }
 
 // Close waits until the lists are up to date. Nothing may be appended any more.
-func (s *Sessions) Close() { s.listing.Wait() }
+func (s *Sessions) Close() { s.lists.writing.Wait() }
 
 // patience is how long one read or one write may take.
 func (s *Sessions) patience() time.Duration {
@@ -112,8 +109,7 @@ func (s *Sessions) List(
 	if err != nil {
 		return nil, "", err
 	}
-	s.lists.settle(ctx, contract.SessionsKey(user))
-	_, list, err := s.lists.read(ctx, contract.SessionsKey(user))
+	list, err := s.lists.read(ctx, user)
 	if s.note(ctx, err) != nil {
 		return nil, "", fmt.Errorf("listing sessions: %w", err)
 	}
@@ -139,8 +135,7 @@ func (s *Sessions) Rename(ctx context.Context, user contract.UserID, id, title s
 		return Summary{}, ErrNotFound
 	}
 	e := d.entry()
-	_, err = s.lists.change(ctx, contract.SessionsKey(user), nil, func(i *index) bool { return i.put(e) })
-	if s.note(ctx, err) != nil {
+	if err := s.lists.put(ctx, user, e); s.note(ctx, err) != nil {
 		return Summary{}, fmt.Errorf("renaming a session in the list: %w", err)
 	}
 	return e.Summary, nil
@@ -166,12 +161,7 @@ func (s *Sessions) Delete(ctx context.Context, user contract.UserID, id string) 
 	if s.note(ctx, err) != nil {
 		return fmt.Errorf("deleting a session: %w", err)
 	}
-	listed := false
-	_, err = s.lists.change(ctx, contract.SessionsKey(user), nil, func(i *index) bool {
-		removed := i.remove(id, d.Revision, time.Now())
-		listed = listed || removed
-		return removed
-	})
+	listed, err := s.lists.remove(ctx, user, id, d.Revision)
 	if s.note(ctx, err) != nil {
 		return fmt.Errorf("deleting a session from the list: %w", err)
 	}

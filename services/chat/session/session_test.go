@@ -311,7 +311,7 @@ func TestAListThatCannotBeWritten(t *testing.T) {
 		var failing atomic.Bool
 		failing.Store(true)
 		store := &statetest.Store{Fail: func(call string, keys ...string) statetest.Fault {
-			if failing.Load() && call == "put" && keys[0] == contract.SessionsKey(alice) {
+			if failing.Load() && call == "put" && keys[0] == contract.RecentSessionsKey(alice) {
 				return statetest.Before
 			}
 			return statetest.None

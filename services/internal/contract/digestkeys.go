@@ -16,6 +16,10 @@ func SessionKey(user UserID, session string) string {
 // SessionsKey returns the state key of the list of the user's sessions. No UserID has it.
 func SessionsKey(user UserID) string { return "%_sessions-" + digest(string(user)) }
 
+// RecentSessionsKey returns the state key of those of the user's sessions that have changed
+// since the whole list was written last. No UserID has it.
+func RecentSessionsKey(user UserID) string { return "%_sessions_recent-" + digest(string(user)) }
+
 // IdempotencyKey returns the state key of the requests of the user with an Idempotency-Key
 // that lead to events of the type. It reveals neither user nor key, and no UserID has it.
 func IdempotencyKey(kind EventType, user UserID, key string) string {
