@@ -41,8 +41,13 @@ func serve(ctx context.Context, address, chat string, page sources, say func(str
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
+			content, found := files[name]
+			if !found { // the sources have changed since the page was loaded
+				http.NotFound(w, r)
+				return
+			}
 			w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-			_, _ = w.Write(files[name])
+			_, _ = w.Write(content)
 		}),
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)

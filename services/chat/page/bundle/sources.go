@@ -20,7 +20,8 @@ type sources struct {
 }
 
 // bundle returns the files of the page by name. index.html keeps its name. The others have
-// a digest of their content in theirs, so that a browser may keep them for ever.
+// a digest of their content in theirs, so that a browser may keep them for ever. Main is what
+// the page needs at once. What a script imports when it is needed has a file of its own.
 func (s sources) bundle() (map[string][]byte, error) {
 	dir, err := filepath.Abs(s.dir)
 	if err != nil {
@@ -31,7 +32,10 @@ func (s sources) bundle() (map[string][]byte, error) {
 		AbsWorkingDir:     dir,
 		Outdir:            "/",
 		NodePaths:         []string{s.modules},
+		EntryNames:        "[name]-[hash]",
+		ChunkNames:        "[name]-[hash]",
 		Bundle:            true,
+		Splitting:         true,
 		MinifySyntax:      true,
 		MinifyWhitespace:  true,
 		MinifyIdentifiers: true,
@@ -51,34 +55,35 @@ func (s sources) bundle() (map[string][]byte, error) {
 	for _, file := range built.OutputFiles {
 		files[filepath.Base(file.Path)] = file.Contents
 	}
-	for _, name := range []string{"icon.svg", "index.html"} {
-		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
-			return nil, fmt.Errorf("bundling: %w", err)
-		}
+	icon, err := os.ReadFile(filepath.Join(dir, "icon.svg"))
+	if err != nil {
+		return nil, fmt.Errorf("bundling: %w", err)
 	}
-	return withDigests(files)
+	digest := sha256.Sum256(icon)
+	files["icon-"+hex.EncodeToString(digest[:5])+".svg"] = icon
+	html, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	if err != nil {
+		return nil, fmt.Errorf("bundling: %w", err)
+	}
+	files["index.html"], err = withDigests(html, files)
+	return files, err
 }
 
-// withDigests renames all files but index.html, which has to refer to each of them as
-// "page/NAME".
-func withDigests(files map[string][]byte) (map[string][]byte, error) {
-	const index = "index.html"
-	renamed := map[string][]byte{}
-	html := files[index]
-	for name, content := range files {
-		if name == index {
-			continue
+// withDigests makes of each reference to "page/BASE.EXTENSION" in index.html one to the file
+// BASE-DIGEST.EXTENSION. There has to be one to each file but those that scripts import.
+func withDigests(html []byte, files map[string][]byte) ([]byte, error) {
+	for _, base := range []string{"main.js", "main.css", "icon.svg"} {
+		name, extension, _ := strings.Cut(base, ".")
+		for file := range files {
+			if !strings.HasPrefix(file, name+"-") || !strings.HasSuffix(file, "."+extension) {
+				continue
+			}
+			reference := []byte(`"page/` + base + `"`)
+			if !bytes.Contains(html, reference) {
+				return nil, fmt.Errorf("index.html does not refer to %s", reference)
+			}
+			html = bytes.ReplaceAll(html, reference, []byte(`"page/`+file+`"`))
 		}
-		digest := sha256.Sum256(content)
-		base, extension, _ := strings.Cut(name, ".")
-		unique := base + "-" + hex.EncodeToString(digest[:5]) + "." + extension
-		renamed[unique] = content
-		reference := []byte(`"page/` + name + `"`)
-		if !bytes.Contains(html, reference) {
-			return nil, fmt.Errorf("%s does not refer to %s", index, reference)
-		}
-		html = bytes.ReplaceAll(html, reference, []byte(`"page/`+unique+`"`))
 	}
-	renamed[index] = html
-	return renamed, nil
+	return html, nil
 }

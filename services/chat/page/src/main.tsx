@@ -1,6 +1,7 @@
 import { render } from "preact";
 import { App } from "./components/App";
-import { focusComposer, listenToKeys } from "./components/keyboard";
+import { listenToKeys } from "./components/keyboard";
+import { loadMarkdown } from "./components/MarkdownView";
 import { loadConfig } from "./state/config";
 import { saveDraft } from "./state/draft";
 import { watchFlow } from "./state/flow";
@@ -8,21 +9,30 @@ import { watchHealth } from "./state/health";
 import { painted } from "./state/layout";
 import "./state/theme";
 
-/** Takes the place of what index.html shows, and keeps what was typed there already. */
+/** Draws the page over what index.html shows. The field stays, with the focus and what is typed there. */
 function start(root: HTMLElement): void {
-  const first = root.querySelector("textarea");
-  const hadFocus = first !== null && document.activeElement === first;
-  if (first?.value) saveDraft(first.value);
-  root.replaceChildren();
+  const typed = root.querySelector("textarea")?.value;
+  if (typed) saveDraft(typed);
+  removeIndentation(root);
   delete root.dataset["waiting"];
   render(<App />, root);
-  if (hadFocus) focusComposer();
+}
+
+/** Elements without text between them are drawn over where they are, and would be moved otherwise. */
+function removeIndentation(root: HTMLElement): void {
+  const texts = document.createNodeIterator(root, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    if (!text.nodeValue?.trim()) (text as Text).remove();
+  }
 }
 
 const root = document.getElementById("app");
 if (root) start(root);
 listenToKeys();
-requestAnimationFrame(() => setTimeout(() => (painted.value = true)));
+requestAnimationFrame(() => setTimeout(() => {
+  painted.value = true;
+  void loadMarkdown();
+}));
 void loadConfig();
 watchHealth();
 watchFlow();

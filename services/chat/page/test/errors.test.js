@@ -40,6 +40,19 @@ pageTest("a failed regeneration can be undone", async ({ page, send, answers, mo
   await answers.getByText("You said: “Hello”.").waitFor();
 });
 
+pageTest("what reads markdown cannot be fetched: answers are shown as they are written", { expectErrors }, async ({ page, context, send, look, answers }) => {
+  await context.route("**/page/blocks-*.js", (route) => route.abort());
+  await page.reload();
+  await send("What time is it?");
+  await answers.getByText("It is **15:04:05 UTC**.").waitFor();
+  await page.getByRole("button", { name: "Send" }).waitFor();
+  await look("without-markdown");
+  await context.unroute("**/page/blocks-*.js");
+  await send("hold");
+  await answers.getByText("The answer begins, ").waitFor();
+  await answers.first().locator("strong", { hasText: "15:04:05 UTC" }).waitFor();
+});
+
 pageTest("chat is away: what was written is not lost", { expectErrors }, async ({ page, send, sees, mock, look, answers }) => {
   await send("Hello");
   await answers.getByText("You said: “Hello”.").waitFor();
