@@ -1,10 +1,11 @@
+import { batch } from "@preact/signals";
 import { render } from "preact";
 import { App } from "./components/App";
 import { listenToKeys } from "./components/keyboard";
 import { loadMarkdown } from "./components/MarkdownView";
 import { loadConfig } from "./state/config";
 import { saveDraft } from "./state/draft";
-import { watchFlow } from "./state/flow";
+import { loadToken, watchFlow } from "./state/flow";
 import { watchHealth } from "./state/health";
 import { painted } from "./state/layout";
 import "./state/theme";
@@ -29,10 +30,18 @@ function removeIndentation(root: HTMLElement): void {
 const root = document.getElementById("app");
 if (root) start(root);
 listenToKeys();
-requestAnimationFrame(() => setTimeout(() => {
-  painted.value = true;
-  void loadMarkdown();
-}));
 void loadConfig();
 watchHealth();
 watchFlow();
+requestAnimationFrame(() => setTimeout(goOn));
+setTimeout(goOn, 500); // a tab in the background paints nothing
+
+/** Draws and fetches what comes after the field for messages. */
+function goOn(): void {
+  if (painted.value) return;
+  batch(() => {
+    loadToken();
+    painted.value = true;
+  });
+  void loadMarkdown();
+}

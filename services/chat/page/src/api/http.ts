@@ -17,9 +17,13 @@ export class ApiError extends Error {
 /** Whether the error says that there is no such thing. */
 export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404;
 
+/** When the script has run: what is asked for comes after what can be seen. */
+export const begun = new Promise<void>((resolve) => setTimeout(resolve));
+
 /** Sends a request, and returns the answer if it is a good one. */
 export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
+  await begun;
   try {
     answer = await fetch(path, { cache: "no-store", ...init });
   } catch (error) {

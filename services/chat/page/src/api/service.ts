@@ -1,5 +1,5 @@
 // What the page asks of the service besides conversations.
-import { ApiError, requestJSON } from "./http";
+import { ApiError, begun, requestJSON } from "./http";
 
 /** What the page has to know of the installation, see services/chat/page.go. */
 export interface Config {
@@ -40,6 +40,7 @@ export interface Readiness {
 export async function getReadiness(): Promise<Readiness> {
   let answer: Response;
   try {
+    await begun;
     answer = await fetch("readyz", { cache: "no-store" });
   } catch {
     throw new ApiError(0, "");

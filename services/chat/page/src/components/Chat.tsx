@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Conversation } from "../state/conversation";
-import { sidebarOpen } from "../state/layout";
+import { painted, sidebarOpen } from "../state/layout";
 import { conversation } from "../state/shown";
 import { Composer } from "./Composer";
 import { EmptyChat } from "./EmptyChat";
@@ -29,7 +29,7 @@ export function Chat() {
   return (
     <main class="chat" inert={sidebarOpen.value}>
       <div class="scroller" ref={scroller} tabIndex={-1}>
-        <div class="reading"><Content conversation={one} key={one} /></div>
+        <div class="reading">{painted.value && <Content conversation={one} key={one} />}</div>
       </div>
       <div class="bottom">
         {away.value && (

@@ -2,27 +2,34 @@ import type { Cluster } from "../api/service";
 import { config } from "../state/config";
 import { CopyButton } from "./CopyButton";
 import { portForward, printToken } from "./kubectl";
+import { Popover } from "./Popover";
 
 /** The API, one click away, and how to reach the services from elsewhere. */
 export function DocsMenu() {
-  const cluster = config.value?.cluster;
   return (
     <>
       <button class="quiet" popovertarget="docs">API</button>
-      <div id="docs" popover="auto" class="card docs-card" role="dialog" aria-label="API and documentation">
-        <h2>API and documentation</h2>
-        <ul class="doc-links">
-          <li><a href="docs">Chat, with every route to try out</a></li>
-          <li><a href="openapi.json">openapi.json</a> <span class="muted">for generators and clients</span></li>
-        </ul>
-        <p>From a terminal:</p>
-        <Command line={curl()} what="the request" />
-        {cluster && <PortForwards cluster={cluster} />}
-        {config.value && !config.value.kubernetes && (
-          <p class="muted small">The analytics service has its own, at the address that make run prints.</p>
-        )}
-        <p class="muted small">Version {config.value?.version ?? "not known"} · <a href="page/licenses.txt">Licenses of this page</a></p>
-      </div>
+      <Popover id="docs" kind="docs-card" label="API and documentation">{() => <Docs />}</Popover>
+    </>
+  );
+}
+
+function Docs() {
+  const cluster = config.value?.cluster;
+  return (
+    <>
+      <h2>API and documentation</h2>
+      <ul class="doc-links">
+        <li><a href="docs">Chat, with every route to try out</a></li>
+        <li><a href="openapi.json">openapi.json</a> <span class="muted">for generators and clients</span></li>
+      </ul>
+      <p>From a terminal:</p>
+      <Command line={curl()} what="the request" />
+      {cluster && <PortForwards cluster={cluster} />}
+      {config.value && !config.value.kubernetes && (
+        <p class="muted small">The analytics service has its own, at the address that make run prints.</p>
+      )}
+      <p class="muted small">Version {config.value?.version ?? "not known"} · <a href="page/licenses.txt">Licenses of this page</a></p>
     </>
   );
 }

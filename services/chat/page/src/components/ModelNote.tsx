@@ -2,6 +2,7 @@ import type { Cluster } from "../api/service";
 import { config } from "../state/config";
 import { CopyButton } from "./CopyButton";
 import { kubectl } from "./kubectl";
+import { Popover } from "./Popover";
 
 const local = ["OPENAI_API_KEY=sk-… make run", "GEMINI_API_KEY=… make run"];
 
@@ -40,9 +41,7 @@ export function ModelChip() {
   return (
     <>
       <button type="button" class="quiet small chip" popovertarget="model">offline model</button>
-      <div id="model" popover="auto" class="card model-card" role="dialog" aria-label="The model">
-        <OfflineModel kubernetes={kubernetes} />
-      </div>
+      <Popover id="model" kind="model-card" label="The model">{() => <OfflineModel kubernetes={kubernetes} />}</Popover>
     </>
   );
 }

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { ApiError } from "../api/http";
 import type { SessionSummary } from "../api/sessions";
 import { announce } from "../state/announce";
+import { day, hourAndMinute } from "../state/formats";
 import { user } from "../state/identity";
 import { sidebarOpen } from "../state/layout";
 import { problemOf } from "../state/problems";
@@ -94,6 +95,6 @@ function when(time: Date): string {
   if (minutes < 1) return "now";
   if (minutes < 60) return `${Math.floor(minutes)} min ago`;
   const today = new Date().setHours(0, 0, 0, 0);
-  if (time.getTime() >= today - 24 * 60 * 60_000) return time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  return time.toLocaleDateString([], { day: "numeric", month: "short" });
+  if (time.getTime() >= today - 24 * 60 * 60_000) return hourAndMinute(time);
+  return day(time);
 }

@@ -1,3 +1,5 @@
+import { signal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./Icon";
 
 const command = /Mac|iPhone|iPad/.test(navigator.platform) ? "⌘" : "Ctrl";
@@ -16,16 +18,21 @@ const shortcuts: [keys: string[], what: string][] = [
   [["?"], "This list"],
 ];
 
-const id = "shortcuts";
+const open = signal(false);
 
 export function openShortcuts(): void {
-  const dialog = document.getElementById(id);
-  if (dialog instanceof HTMLDialogElement && !dialog.open) dialog.showModal();
+  open.value = true;
 }
 
 export function ShortcutsDialog() {
+  return open.value && <Dialog />;
+}
+
+function Dialog() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog id={id} class="card" aria-labelledby="shortcuts-title"
+    <dialog id="shortcuts" class="card" aria-labelledby="shortcuts-title" ref={dialog} onClose={() => (open.value = false)}
       onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}>
       <div class="card-body">
         <div class="row">

@@ -1,6 +1,6 @@
 import { computed, signal } from "@preact/signals";
 import type { SessionSummary } from "../api/sessions";
-import { sidebarOpen } from "../state/layout";
+import { painted, sidebarOpen } from "../state/layout";
 import { problemOf } from "../state/problems";
 import { refreshSessions, sessions, sessionsFailure } from "../state/sessions";
 import { startNew } from "../state/shown";
@@ -19,6 +19,14 @@ const found = computed(() => {
 export function Sidebar() {
   return (
     <aside id="conversations" class={sidebarOpen.value ? "sidebar open" : "sidebar"} aria-label="Conversations">
+      {painted.value && <Conversations />}
+    </aside>
+  );
+}
+
+function Conversations() {
+  return (
+    <>
       <button class="new" onClick={begin} aria-keyshortcuts="Control+Shift+O">
         <Icon name="plus" /> New conversation
       </button>
@@ -30,7 +38,7 @@ export function Sidebar() {
           onKeyDown={(event) => event.key === "Escape" && (sought.value = "")} />
       </label>
       <List />
-    </aside>
+    </>
   );
 }
 

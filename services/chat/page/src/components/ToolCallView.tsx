@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { inDigits } from "../state/numbers";
+import { inDigits } from "../state/formats";
 import type { ToolCall } from "../state/turn";
 import { CopyButton } from "./CopyButton";
 import { Icon } from "./Icon";

@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { config } from "../state/config";
 import type { Conversation } from "../state/conversation";
 import { editing } from "../state/editing";
+import { day, hourAndMinute, timeOfDay } from "../state/formats";
 import type { Turn } from "../state/turn";
 import { CopyButton } from "./CopyButton";
 import { EditForm } from "./EditForm";
@@ -111,11 +112,11 @@ function Actions({ turn, conversation, isLast }: Props) {
         </button>
       )}
       <button class="quiet action time" aria-expanded={details.value} onClick={() => (details.value = !details.value)}>
-        <time dateTime={turn.time.toISOString()}>{turn.time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</time>
+        <time dateTime={turn.time.toISOString()}>{hourAndMinute(turn.time)}</time>
       </button>
       {details.value && (
         <span class="muted small">
-          {turn.time.toLocaleString()}
+          {day(turn.time)} {turn.time.getFullYear()}, {timeOfDay(turn.time)}
           {usage?.total_tokens ? ` · ${usage.prompt_tokens} tokens in, ${usage.completion_tokens} out` : ""}
         </span>
       )}

@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
 import { count, counting } from "../state/count";
 import { setUser, user, wrongUser } from "../state/identity";
-import { inDigits } from "../state/numbers";
+import { inDigits } from "../state/formats";
 import { show } from "../state/route";
 import { theme, type Theme } from "../state/theme";
+import { Popover } from "./Popover";
 
 const themes: [Theme, string][] = [["auto", "As the system"], ["light", "Light"], ["dark", "Dark"]];
 
@@ -16,26 +17,32 @@ export function WhoAmI() {
         <span aria-hidden="true">·</span>
         <Count />
       </button>
-      <div id="who" popover="auto" class="card who-card" role="dialog" aria-label="Who you are">
-        <h2>Who you are</h2>
-        <UserForm key={user.value} />
-        <p class="muted small">
-          Your conversations and your count belong to this id. It is no password: whoever types it sees them.
-        </p>
-        <fieldset class="choice">
-          <legend>Colours</legend>
-          {themes.map(([value, label]) => (
-            <label key={value}>
-              <input type="radio" name="theme" checked={theme.value === value} onChange={() => (theme.value = value)} />
-              {label}
-            </label>
-          ))}
-        </fieldset>
-        <p class="small row">
-          <a href="docs">API documentation</a>
-          <a href="page/licenses.txt">Licenses of what this page is made of</a>
-        </p>
-      </div>
+      <Popover id="who" kind="who-card" label="Who you are">{() => <Who />}</Popover>
+    </>
+  );
+}
+
+function Who() {
+  return (
+    <>
+      <h2>Who you are</h2>
+      <UserForm key={user.value} />
+      <p class="muted small">
+        Your conversations and your count belong to this id. It is no password: whoever types it sees them.
+      </p>
+      <fieldset class="choice">
+        <legend>Colours</legend>
+        {themes.map(([value, label]) => (
+          <label key={value}>
+            <input type="radio" name="theme" checked={theme.value === value} onChange={() => (theme.value = value)} />
+            {label}
+          </label>
+        ))}
+      </fieldset>
+      <p class="small row">
+        <a href="docs">API documentation</a>
+        <a href="page/licenses.txt">Licenses of what this page is made of</a>
+      </p>
     </>
   );
 }

@@ -26,7 +26,9 @@ export const flowFailure = signal<ApiError | null>(null);
 export const fresh = signal<ReadonlySet<string>>(new Set());
 
 /** The operator's token that this tab has; empty if it has none. */
-export const token = signal(loadHere("operator-token"));
+export const token = signal("");
+
+export const loadToken = (): void => void (token.value = loadHere("operator-token"));
 
 /** Why the service did not take the token that was typed last, or nothing. */
 export const tokenFailure = signal("");

@@ -82,6 +82,3 @@ export function inWords(ms: number): string {
   if (ms < 99_500) return `${Math.round(ms / 1000)} s`;
   return ms < 5_970_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
 }
-
-export const clock = (time: string, options: Intl.DateTimeFormatOptions = { timeStyle: "medium" }): string =>
-  new Date(time).toLocaleTimeString([], options);

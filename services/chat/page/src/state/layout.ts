@@ -19,8 +19,14 @@ wide.addEventListener("change", () => (roomy.value = wide.matches));
 /** Which of the two is shown where there is no room for both. */
 export const view = signal<"chat" | "flow">("chat");
 
-/** Whether the chat has been painted. The flow comes after it, so that nobody waits for it. */
+/** Whether the field for messages has been painted. The rest comes after it, so that nobody waits to write. */
 export const painted = signal(false);
+
+/** Calls back once the field for messages has been painted. */
+export function whenPainted(then: () => void): void {
+  if (painted.peek()) then();
+  else painted.subscribe((is) => is && untracked(then));
+}
 
 /** Whether the flow can be seen. */
 export const flowShown = computed(() => painted.value && (roomy.value || view.value === "flow"));

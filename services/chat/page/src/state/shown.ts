@@ -2,6 +2,7 @@
 import { effect, signal, untracked } from "@preact/signals";
 import { Conversation } from "./conversation";
 import { user } from "./identity";
+import { whenPainted } from "./layout";
 import { isRecord, isRecordOf, loadRecord } from "./records";
 import { show, shown } from "./route";
 import { refreshSessions, remove } from "./sessions";
@@ -41,7 +42,7 @@ function select(session: string, id: string): void {
   const next = open.get(session) ?? make(session);
   conversation.value = next;
   if (!session) {
-    next.sendPending();
+    whenPainted(() => next.sendPending());
     return;
   }
   if (!open.has(session)) {

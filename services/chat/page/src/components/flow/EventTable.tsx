@@ -3,9 +3,9 @@ import { Fragment } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Passing, Stage } from "../../api/flow";
 import { chosen, events, fresh, overview, pointed, serviceNow } from "../../state/flow";
-import { began, clock, hops, instant, inWords } from "../../state/hops";
+import { inDigits, timeOfDay } from "../../state/formats";
+import { began, hops, instant, inWords } from "../../state/hops";
 import { Story } from "./Story";
-import { inDigits } from "../../state/numbers";
 
 const few = 8; // rows that are shown at first
 
@@ -99,7 +99,7 @@ function Row({ event, reachable }: { event: Passing; reachable: boolean }) {
     <Fragment>
     <tr class={kind} onPointerEnter={point} onFocusIn={point}>
       <th scope="row">
-        <button aria-expanded={isChosen} tabIndex={reachable ? 0 : -1} onClick={choose} title={`${user_id} at ${clock(began(event))}`}>{user_id || <em>unknown</em>}</button>
+        <button aria-expanded={isChosen} tabIndex={reachable ? 0 : -1} onClick={choose} title={`${user_id} at ${timeOfDay(new Date(began(event)))}`}>{user_id || <em>unknown</em>}</button>
       </th>
       {stage === "answering" || stage === "failed" ? (
         <td colSpan={4}><Outcome stage={stage} /></td>

@@ -1,6 +1,6 @@
 import { events, flowFailure, overview } from "../../state/flow";
 import { flowShown, roomy, sidebarOpen } from "../../state/layout";
-import { inDigits } from "../../state/numbers";
+import { inDigits } from "../../state/formats";
 import { problemOf } from "../../state/problems";
 import { EventTable } from "./EventTable";
 import { Letters } from "./Letters";

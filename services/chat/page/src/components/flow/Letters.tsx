@@ -4,11 +4,10 @@ import { ApiError, isNotFound } from "../../api/http";
 import { announce } from "../../state/announce";
 import { config } from "../../state/config";
 import { overview, setToken, token, tokenFailure } from "../../state/flow";
-import { clock } from "../../state/hops";
+import { hourAndMinute, inDigits } from "../../state/formats";
 import { CopyButton } from "../CopyButton";
 import { focusOn } from "../keyboard";
 import { printToken } from "../kubectl";
-import { inDigits } from "../../state/numbers";
 
 /** What could never be counted, and what an operator can do about it. */
 export function Letters() {
@@ -67,7 +66,7 @@ function LetterRow({ letter }: { letter: Letter }) {
     <li class={state.value === "done" ? "done" : ""}>
       <div class="grow">
         <p><b>{letter.user_id || "Unknown user"}</b></p>
-        <p class="muted small">{letter.type || `Event on ${letter.topic}`} · <time dateTime={letter.received_at}>{clock(letter.received_at, { hour: "2-digit", minute: "2-digit" })}</time></p>
+        <p class="muted small">{letter.type || `Event on ${letter.topic}`} · <time dateTime={letter.received_at}>{hourAndMinute(new Date(letter.received_at))}</time></p>
       </div>
       {state.value === "asked" ? (
         <div class="row confirm-letter">

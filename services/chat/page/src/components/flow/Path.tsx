@@ -2,8 +2,9 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Passing } from "../../api/flow";
 import { events, followed, onPassing, overview } from "../../state/flow";
+import { timeOfDay } from "../../state/formats";
 import { health } from "../../state/health";
-import { began, clock, hops, inWords, medians, places, reach, toCount, type Place } from "../../state/hops";
+import { began, hops, inWords, medians, places, reach, toCount, type Place } from "../../state/hops";
 import { user } from "../../state/identity";
 import { Icon } from "../Icon";
 import { focusComposer } from "../keyboard";
@@ -134,7 +135,7 @@ function Hint({ event, seen }: { event: Passing | null; seen: number }) {
   if (event) {
     return (
       <div class="muted small">
-        <p class="one-line">The event of {clock(began(event))} from <b>{event.user_id || "an unknown user"}</b></p>
+        <p class="one-line">The event of {timeOfDay(new Date(began(event)))} from <b>{event.user_id || "an unknown user"}</b></p>
         <p>{inShort(event)}</p>
       </div>
     );

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { events, overview, serviceNow } from "../../state/flow";
-import { clock, inWords, median, toCount } from "../../state/hops";
-import { inDigits } from "../../state/numbers";
+import { hourAndMinute, inDigits } from "../../state/formats";
+import { inWords, median, toCount } from "../../state/hops";
 
 const shown = 30; // minutes
 const minute = 60_000;
@@ -51,7 +51,7 @@ function Chart() {
   const most = Math.max(1, ...all.map(({ counted }) => counted));
   const top = ceiling(most);
   const pointed = pointedAt.value === null ? undefined : all[pointedAt.value];
-  const time = (ms: number) => clock(new Date(ms).toISOString(), { hour: "2-digit", minute: "2-digit" });
+  const time = (ms: number) => hourAndMinute(new Date(ms));
   const point = (event: PointerEvent) => {
     const { left, width } = (event.currentTarget as Element).getBoundingClientRect();
     pointedAt.value = Math.min(shown - 1, Math.max(0, Math.floor(((event.clientX - left) / width) * shown)));

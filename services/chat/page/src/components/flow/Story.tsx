@@ -1,7 +1,7 @@
 import type { Passing } from "../../api/flow";
 import { overview, serviceNow } from "../../state/flow";
-import { began, clock, hops, instant, inWords, toCount } from "../../state/hops";
-import { inDigits } from "../../state/numbers";
+import { inDigits, timeOfDay } from "../../state/formats";
+import { began, hops, instant, inWords, toCount } from "../../state/hops";
 
 /** What has happened to an event so far, in sentences. */
 export function Story({ event }: { event: Passing }) {
@@ -11,7 +11,7 @@ export function Story({ event }: { event: Passing }) {
     <div class="story">
       <p>{sentences(event).join(" ")}</p>
       <p class="muted small">
-        {at && <time dateTime={at}>{clock(at)}</time>}
+        {at && <time dateTime={at}>{timeOfDay(new Date(at))}</time>}
         {total !== undefined && ` · counted ${inWords(total)} after the answer`}
       </p>
       {event.id && <p class="muted small">{event.type} <code>{event.id}</code></p>}

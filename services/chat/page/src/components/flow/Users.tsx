@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { overview } from "../../state/flow";
 import { user } from "../../state/identity";
-import { inDigits } from "../../state/numbers";
+import { inDigits } from "../../state/formats";
 
 const few = 5; // users who are shown at first
 
