@@ -20,10 +20,10 @@ type guesses struct {
 	resume atomic.Int64 // Unix time in milliseconds
 }
 
-// Limits of guesses. The recent sessions of a user are one, unless their titles are very long.
+// Limits of guesses. The recent sessions of a user always are one.
 const (
 	maxGuesses    = 512
-	maxGuessBytes = 16 << 10 // of one
+	maxGuessBytes = 32 << 10 // of one
 	maxAllGuesses = 2 << 20  // bytes
 	restAfter     = time.Minute
 )
