@@ -137,6 +137,8 @@ func setup(t *testing.T) *fixture {
 func (f *fixture) write(t *testing.T, name, script string) {
 	t.Helper()
 	script = "#!/bin/sh\nlog='" + filepath.Join(f.dir, "log") + "'\n" + script + "\n"
+	syscall.ForkLock.RLock() // what a fork has open for writing cannot be run
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
