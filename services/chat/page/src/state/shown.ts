@@ -42,7 +42,9 @@ function select(session: string, id: string): void {
   const next = open.get(session) ?? make(session);
   conversation.value = next;
   if (!session) {
-    whenPainted(() => next.sendPending());
+    whenPainted(() => {
+      if (next.turns.value.length === 0) next.sendPending(); // otherwise what is kept is what was just sent
+    });
     return;
   }
   if (!open.has(session)) {
