@@ -193,7 +193,7 @@ func TestAWrongGuessCostsOneCall(t *testing.T) {
 			t.Errorf("%d sessions are listed", got)
 		}
 		// 20 messages of 4 calls each, and a wrong guess of each replica. The first message
-		// of a session finds nothing to guess about.
+		// of a session finds nothing to guess about. The list is read in two parts.
 		if got := store.Calls(); got > 20*4+2+2 {
 			t.Errorf("%d calls", got)
 		}
