@@ -10,10 +10,6 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
-
-	// The images of the services contain nothing but one program. It brings the roots of
-	// TLS along for systems that have none.
-	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 // Limits of a connection. An answer may take as long as its model, which has timeouts

@@ -24,7 +24,7 @@ type Images struct {
 
 // Make compiles the services and writes an image of each as a docker archive,
 // named as the charts name it. It returns the files, in the order of All. An image
-// has nothing but the program, which contains TLS roots.
+// has nothing but the program and the roots of TLS.
 func (i Images) Make(ctx context.Context, progress func(string)) ([]string, error) {
 	tag, err := Tag(i.Root)
 	if err != nil {
@@ -62,6 +62,7 @@ func (i Images) compile(ctx context.Context, prefix, tag string, progress func(s
 	for _, service := range All() {
 		program := images.File{Path: "/" + service.Name, OnDisk: filepath.Join(dir, service.Folder)}
 		image := images.OfPrograms(prefix+service.Name+":"+tag, program)
+		image.Files = append(image.Files, roots())
 		image.Arch = arch
 		image.Labels = maps.Clone(labels)
 		image.Labels["org.opencontainers.image.title"] = service.Title
