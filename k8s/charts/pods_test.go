@@ -120,6 +120,19 @@ func TestPodsWaitForWhatTheirSidecarsNeed(t *testing.T) {
 	}
 }
 
+// A service uses more than one core only if it has got them.
+func TestGoKnowsTheCores(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[string]string{
+		"500m": "", "1": "", `"1"`: "", "1001m": "2", `"1.5"`: "2", `"2"`: "2", "4": "4", "4000m": "4",
+	} {
+		r := render(t, "daca", "analytics: {resources: {limits: {cpu: "+limit+"}}}")
+		if got := env(analyticsPod(t, r).Spec.Containers[0], "GOMAXPROCS"); got != want {
+			t.Errorf("with %s cores, GOMAXPROCS is %q; want %q", limit, got, want)
+		}
+	}
+}
+
 // The Go runtime knows how much memory the pod has.
 func TestGoKnowsTheMemoryLimit(t *testing.T) {
 	t.Parallel()

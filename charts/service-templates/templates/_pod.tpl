@@ -65,6 +65,10 @@ spec:
         - name: GOMEMLIMIT
           value: {{ . }}
         {{- end }}
+        {{- with include "service.goMaxProcs" .Values.resources }}
+        - name: GOMAXPROCS
+          value: {{ . | quote }}
+        {{- end }}
         {{- with include (printf "%s.env" .Chart.Name) . }}
         {{- . | nindent 8 }}
         {{- end }}
@@ -163,6 +167,18 @@ limit in the resources of a container, or nothing if there is none.
 {{- $unit := trimPrefix $number $text }}
 {{- if and $number (hasKey $units $unit) }}
 {{- printf "%dKiB" (mulf 0.9 (float64 $number) (index $units $unit) | floor | int64) }}
+{{- end }}
+{{- end }}
+
+{{- /* The whole cores of a CPU limit above one. Otherwise nothing: a service uses one. */ -}}
+{{- define "service.goMaxProcs" -}}
+{{- $limit := dig "limits" "cpu" "" . | toString }}
+{{- $cores := trimSuffix "m" $limit | float64 }}
+{{- if hasSuffix "m" $limit }}
+{{- $cores = divf $cores 1000 }}
+{{- end }}
+{{- if gt $cores 1.0 }}
+{{- ceil $cores }}
 {{- end }}
 {{- end }}
 

@@ -83,7 +83,7 @@ func TestImages(t *testing.T) {
 			}
 			isStatic(t, program)
 			areRoots(t, roots)
-			answersItsVersion(t, program)
+			answers(t, program)
 		})
 	}
 
@@ -178,8 +178,8 @@ func areRoots(t *testing.T, text []byte) {
 	}
 }
 
-// answersItsVersion starts the program and asks it for its version.
-func answersItsVersion(t *testing.T, program string) {
+// answers starts the program, and asks it for its version and how many cores it uses.
+func answers(t *testing.T, program string) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Log("only Linux runs the program")
@@ -196,14 +196,18 @@ func answersItsVersion(t *testing.T, program string) {
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = writer.Close() })
 	address := servingAt(t, reader)
 	client := http.Client{Timeout: 10 * time.Second}
-	resp, err := client.Get("http://" + address + "/version")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.Contains(string(body), `"1.2.3"`) {
-		t.Errorf("/version answers %s, %v", body, err)
+	for path, want := range map[string]string{
+		"/version": `"1.2.3"`, "/metrics": "\ngo_sched_gomaxprocs_threads 1\n",
+	} {
+		resp, err := client.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || !strings.Contains(string(body), want) {
+			t.Errorf("%s answers %s, %v; want %s", path, body, err, want)
+		}
 	}
 }
 
