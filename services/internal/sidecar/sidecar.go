@@ -28,7 +28,13 @@ type Sidecar struct {
 	components []string
 }
 
-const maxAnswer = 128 << 20 // bytes of an answer of the sidecar
+const (
+	maxAnswer = 128 << 20 // bytes of an answer of the sidecar
+
+	// Bytes that the sidecar may send before they are read, of one answer and of all.
+	streamWindow     = 4 << 20
+	connectionWindow = 16 << 20
+)
 
 // Dial prepares a connection to the gRPC API of the sidecar. Ping checks that the
 // sidecar has the components.
@@ -58,6 +64,9 @@ func Dial(cfg Connection, components ...string) (*Sidecar, error) {
 		}),
 		// One answer may hold the documents of many users.
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer), grpc.ForceCodecV2(messages)),
+		// gRPC would begin with 64 KiB and learn the size by a ping for each answer.
+		grpc.WithStaticStreamWindowSize(streamWindow),
+		grpc.WithStaticConnWindowSize(connectionWindow),
 		grpc.WithChainUnaryInterceptor(explainFailures, sendToken(cfg.DaprToken)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to the Dapr sidecar at %s: %w", address, err)
