@@ -30,7 +30,7 @@ func (b *bench) conversations(ctx context.Context) ([]figure, error) {
 // of new sessions.
 func (b *bench) history(ctx context.Context) ([]figure, error) {
 	b.say("starting the suite: sessions")
-	s, err := b.startSuite(ctx, "sessions", "offline")
+	s, err := b.startSuite(ctx, b.bin, "sessions", "offline")
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func (b *bench) history(ctx context.Context) ([]figure, error) {
 // answers when they are not.
 func (b *bench) streaming(ctx context.Context) ([]figure, error) {
 	b.say("starting the suite: streams")
-	s, err := b.startSuite(ctx, "streams", slowModel)
+	s, err := b.startSuite(ctx, b.bin, "streams", slowModel)
 	if err != nil {
 		return nil, err
 	}

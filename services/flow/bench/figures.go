@@ -114,6 +114,14 @@ func (f figure) verdict() string {
 	return "BELOW THE FLOOR"
 }
 
+// bound shows a floor or an aim; a dash if nothing has to be reached.
+func (f figure) bound(value float64) string {
+	if f.Floor == 0 && f.Aim == 0 {
+		return "–"
+	}
+	return number(value)
+}
+
 // table shows the figures to people.
 func table(figures []figure) string {
 	var text strings.Builder
@@ -121,7 +129,7 @@ func table(figures []figure) string {
 	_, _ = fmt.Fprintln(columns, "figure\tunit\tmedian (lowest to highest)\tfloor\taim\treached")
 	for _, f := range figures {
 		_, _ = fmt.Fprintf(columns, "%s\t%s\t%s\t%s\t%s\t%s\n",
-			f.Figure, f.Unit, f, number(f.Floor), number(f.Aim), f.verdict())
+			f.Figure, f.Unit, f, f.bound(f.Floor), f.bound(f.Aim), f.verdict())
 	}
 	_ = columns.Flush()
 	return text.String()

@@ -2,50 +2,38 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"daca/services/internal/contract"
 )
 
-// oneClient sends messages, each in a session of its own, and in turn the calls of which
-// such a message consists. It returns how many milliseconds each takes.
-func (s *suite) oneClient(ctx context.Context, requests int) (whole, parts sample, err error) {
-	begun := uuid.NewString()
-	if err := s.sayIn(ctx, begun); err != nil { // alice has to be known, or asking for her fails
-		return nil, nil, err
-	}
-	if err := s.settle(ctx, map[string]int{"alice": 1}); err != nil {
-		return nil, nil, err
-	}
-	raw, err := s.rawCallsLike(ctx, begun)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i := range requests {
-		order := []struct {
-			send func(ctx context.Context, session string) error
-			into *sample
-		}{{raw.message, &parts}, {s.sayIn, &whole}}
-		if i%2 == 1 {
-			order[0], order[1] = order[1], order[0]
-		}
-		for _, one := range order {
+// call is one of several that are measured in turn.
+type call struct {
+	send func(ctx context.Context, session string) error
+	took sample // milliseconds
+}
+
+// takeTurns makes each of the calls so many times, each time for a new session and in
+// another order.
+func takeTurns(ctx context.Context, times int, calls ...*call) error {
+	for range times {
+		for _, i := range rand.Perm(len(calls)) {
 			session := uuid.NewString()
 			begin := time.Now()
-			if err := one.send(ctx, session); err != nil {
-				return nil, nil, err
+			if err := calls[i].send(ctx, session); err != nil {
+				return err
 			}
-			*one.into = append(*one.into, float64(time.Since(begin).Microseconds())/1000)
+			calls[i].took = append(calls[i].took, float64(time.Since(begin).Microseconds())/1000)
 		}
 	}
-	return whole, parts, s.settle(ctx, map[string]int{"alice": requests})
+	return nil
 }
 
 // rawCalls makes the calls of a message without chat.
@@ -65,13 +53,31 @@ func (s *suite) rawCallsLike(ctx context.Context, session string) (*rawCalls, er
 
 func (s *suite) stateURL() string { return s.chat.DaprURL + "/v1.0/state/" + contract.StateStore }
 
-// message makes the calls of a message of a session that has no turns yet. As chat does,
-// it reads the session while it asks for the count, and writes it while it publishes. The
-// list of the user's sessions is left out, because the answer does not wait for it.
-func (r *rawCalls) message(ctx context.Context, session string) error {
+// atOnce makes the calls when chat makes them: it reads the session while it asks for the
+// count, and writes it while it publishes.
+func (r *rawCalls) atOnce(ctx context.Context, session string) error {
+	return r.message(ctx, session, together)
+}
+
+// inSequence makes one call after the other, so that it takes as long as all of them.
+func (r *rawCalls) inSequence(ctx context.Context, session string) error {
+	return r.message(ctx, session, func(one, other func() error) error {
+		if err := one(); err != nil {
+			return err
+		}
+		return other()
+	})
+}
+
+// message makes the calls of a message of a session that has no turns yet, some of them in
+// pairs. The list of the user's sessions is left out, because the answer does not wait for
+// it.
+func (r *rawCalls) message(
+	ctx context.Context, session string, pair func(one, other func() error) error,
+) error {
 	const prompt = `{"model":"offline","messages":[{"role":"user","content":"hello"}]}`
 	s := r.suite
-	if err := together(
+	if err := pair(
 		func() error { return s.send(ctx, http.MethodGet, s.chat.InvokeURL(s.analytics, "analytics/alice"), "") },
 		func() error { return s.send(ctx, http.MethodGet, s.stateURL()+"/raw-"+session, "") },
 	); err != nil {
@@ -80,7 +86,7 @@ func (r *rawCalls) message(ctx context.Context, session string) error {
 	if err := s.send(ctx, http.MethodPost, s.model.URL+"/v1/chat/completions", prompt); err != nil {
 		return err
 	}
-	return together(
+	return pair(
 		func() error {
 			return s.send(ctx, http.MethodPost, s.chat.DaprURL+"/v1.0/publish/pubsub/messages",
 				`{"event_type":"MessageSent","user_id":"bob"}`)
@@ -95,10 +101,8 @@ func (r *rawCalls) message(ctx context.Context, session string) error {
 
 // together makes two calls at once.
 func together(one, other func() error) error {
-	var failed error
-	var calling sync.WaitGroup
-	calling.Go(func() { failed = one() })
-	err := other()
-	calling.Wait()
-	return errors.Join(failed, err)
+	var calls errgroup.Group
+	calls.Go(one)
+	calls.Go(other)
+	return calls.Wait()
 }

@@ -17,24 +17,24 @@ type suite struct {
 	model, chat, analytics *stack.Service
 }
 
-// startSuite starts one with a name and a Redis of its own. The offline model answers as
-// the name of the model says.
-func (b *bench) startSuite(ctx context.Context, name, model string) (*suite, error) {
+// startSuite starts one of the programs in the directory bin, with a name and a Redis of its
+// own. The offline model answers as the name of the model says.
+func (b *bench) startSuite(ctx context.Context, bin, name, model string) (*suite, error) {
 	s, err := b.newSubscriber(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	all := &suite{subscriber: *s}
-	if err := b.addSuite(ctx, all, model); err != nil {
+	if err := b.addSuite(ctx, all, bin, model); err != nil {
 		return nil, errors.Join(err, all.stop(ctx))
 	}
 	return all, nil
 }
 
-func (b *bench) addSuite(ctx context.Context, s *suite, name string) error {
+func (b *bench) addSuite(ctx context.Context, s *suite, bin, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	parts, err := b.stack(&s.subscriber, b.bin)
+	parts, err := b.stack(&s.subscriber, bin)
 	if err != nil {
 		return err
 	}
