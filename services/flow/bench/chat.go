@@ -41,12 +41,12 @@ func (b *bench) chat(ctx context.Context) ([]figure, error) {
 	}
 	endBare := sync.OnceFunc(func() { b.end(ctx, &bare.subscriber) })
 	defer endBare()
-	times, err := b.messages(ctx, s, bare)
+	costs, err := b.messages(ctx, s, bare)
 	if err != nil {
 		return nil, err
 	}
-	figures := times.figures()
-	compared, err := b.sizeTo(s, bare)
+	figures := costs.figures()
+	compared, err := b.memoryToBare(s, bare)
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +147,8 @@ func (m messageCosts) figures() []figure {
 	}
 }
 
-// sizeTo compares the memory of each service with that of the bare one.
-func (b *bench) sizeTo(s, bare *suite) ([]figure, error) {
+// memoryToBare compares the memory of each service with that of the bare one.
+func (b *bench) memoryToBare(s, bare *suite) ([]figure, error) {
 	var figures []figure
 	for _, pair := range [][2]*stack.Service{{s.chat, bare.chat}, {s.analytics, bare.analytics}} {
 		own, err := memory(pair[0].App, "Pss")
