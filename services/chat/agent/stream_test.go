@@ -327,16 +327,9 @@ func TestSilenceEndsAStream(t *testing.T) {
 	t.Parallel()
 	for delay, want := range map[string]Kind{"59s": "", "61s": Timeout} {
 		synctest.Test(t, func(t *testing.T) {
-			model, err := offline.New(offline.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			agent, err := New(Config{Model: "offline?delay=" + delay, HTTPClient: &http.Client{Transport: inMemory{model}}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			agent := withDelay(t, delay)
 			began := time.Now()
-			_, err = agent.Run(t.Context(), Request{Text: "hi", Observe: func(Event) {}})
+			_, err := agent.Run(t.Context(), Request{Text: "hi", Observe: func(Event) {}})
 			failure, failed := errors.AsType[*Error](err)
 			if failed != (want != "") || failed && failure.Kind != want {
 				t.Errorf("with chunks each %s Run = %v; want %q", delay, err, want)
@@ -348,23 +341,39 @@ func TestSilenceEndsAStream(t *testing.T) {
 	}
 }
 
+// withDelay returns an agent whose model waits so long before each piece of an answer. In
+// a bubble of synctest, that takes no time.
+func withDelay(t *testing.T, delay string) *Agent {
+	t.Helper()
+	model, err := offline.New(offline.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, err := New(Config{Model: "offline?delay=" + delay, HTTPClient: &http.Client{Transport: inMemory{model}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return agent
+}
+
 func TestStoppedStreams(t *testing.T) {
 	t.Parallel()
-	ctx, stopped := context.WithCancel(t.Context())
-	s := setup(t, Config{Model: "offline?delay=1ms"})
-	var tokens strings.Builder
-	answer, err := s.agent.Run(ctx, Request{Text: "hi", Observe: func(event Event) {
-		tokens.WriteString(event.(Token).Text)
-		if tokens.Len() > 10 {
-			stopped()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stopped := context.WithCancel(t.Context())
+		var tokens strings.Builder
+		answer, err := withDelay(t, "1s").Run(ctx, Request{Text: "hi", Observe: func(event Event) {
+			tokens.WriteString(event.(Token).Text)
+			if tokens.Len() > 10 {
+				stopped() // long before the next piece
+			}
+		}})
+		if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, context.Canceled) {
+			t.Errorf("error = %v; want the caller's cancellation", err)
 		}
-	}})
-	if _, ok := errors.AsType[*Error](err); ok || !errors.Is(err, context.Canceled) {
-		t.Errorf("error = %v; want the caller's cancellation", err)
-	}
-	if answer.Reply != tokens.String() || len(answer.Messages) != 1 || answer.Messages[0].Content != answer.Reply {
-		t.Errorf("answer = %+v; want the beginning %q", answer, tokens.String())
-	}
+		if answer.Reply != tokens.String() || len(answer.Messages) != 1 || answer.Messages[0].Content != answer.Reply {
+			t.Errorf("answer = %+v; want the beginning %q", answer, tokens.String())
+		}
+	})
 }
 
 // TestToolsAreObservedAsTheyEnd has a slow tool and a fast one in a turn.
