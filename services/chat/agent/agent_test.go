@@ -119,29 +119,30 @@ func TestModelIsToldOf(t *testing.T) {
 		behaviour string
 		execute   func(context.Context, json.RawMessage) (string, error)
 		told      []string
+		limit     time.Duration // for the tool
 	}{
 		"a failing tool": {"", func(context.Context, json.RawMessage) (string, error) {
 			return "", errors.New("the clock is broken")
-		}, []string{"failed", "again", "the clock is broken"}},
+		}, []string{"failed", "again", "the clock is broken"}, time.Minute},
 		"a panicking tool": {"", func(context.Context, json.RawMessage) (string, error) {
 			panic("internals")
-		}, []string{"failed", "broke down"}},
+		}, []string{"failed", "broke down"}, time.Minute},
 		"a tool that times out": {"", func(ctx context.Context, _ json.RawMessage) (string, error) {
 			<-ctx.Done()
 			return "", ctx.Err()
-		}, []string{"get_current_time timed out after 20ms"}},
+		}, []string{"get_current_time timed out after 20ms"}, 20 * time.Millisecond},
 		"a tool that returns nothing": {"", func(context.Context, json.RawMessage) (string, error) {
 			return "", nil
-		}, []string{"returned nothing"}},
-		"arguments that are not JSON": {"?tools=malformed", works, []string{"valid JSON", `{"zone": UTC`}},
-		"a tool that does not exist":  {"?tools=unknown", works, []string{`no tool "no_such_tool"`, "get_current_time"}},
+		}, []string{"returned nothing"}, time.Minute},
+		"arguments that are not JSON": {"?tools=malformed", works, []string{"valid JSON", `{"zone": UTC`}, time.Minute},
+		"a tool that does not exist":  {"?tools=unknown", works, []string{`no tool "no_such_tool"`, "get_current_time"}, time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setup(t, Config{
 				Model:       "offline" + tc.behaviour,
 				Tools:       []Tool{clockThat(tc.execute)},
-				ToolTimeout: 20 * time.Millisecond,
+				ToolTimeout: tc.limit,
 			})
 			reply, err := s.run(t.Context(), "", "what time is it?")
 			if err != nil || reply == "" {

@@ -94,17 +94,23 @@ func TestACopyOfAHeldPortIsNotInTheWay(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux lets a program listen then")
 	}
-	ports, release, err := FreePorts(1)
+	ports, release, err := FreePorts(2)
 	if err != nil {
 		t.Fatal(err)
 	}
 	release()
+	// Each has a port of its own, because a program that another test starts may have a copy
+	// of the listener below.
 	for name, alone := range map[string]bool{"of FreePorts": true, "of CheckFree": false} {
-		socket, err := bind(ports[0], alone)
+		port := ports[0]
+		if alone {
+			port = ports[1]
+		}
+		socket, err := bind(port, alone)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := net.Listen("tcp", loopback(ports[0]))
+		l, err := net.Listen("tcp", loopback(port))
 		if err != nil {
 			t.Fatalf("with a socket %s: %v", name, err)
 		}
