@@ -17,9 +17,6 @@ import (
 	"daca/services/internal/state"
 )
 
-// patience is enough for a busy machine to keep an answer under its key.
-const patience = "PUBLISH_BUDGET=1m"
-
 const keyedMessage = `{"user_id":"bob","text":"hi"}`
 
 // once sends bob's message with the key k.
@@ -41,7 +38,7 @@ func expectAgain(t *testing.T, first, again *httptest.ResponseRecorder) {
 // model and publishes nothing, on whichever replica, streamed or not.
 func TestRepetitions(t *testing.T) {
 	t.Parallel()
-	s := newService(t, patience)
+	s := newService(t)
 	other := newReplica(t, s)
 	first := s.once("/chat/", keyedMessage)
 	if first.Code != 200 || first.Header().Get("Idempotency-Replayed") != "" {
@@ -84,7 +81,7 @@ func TestRepetitions(t *testing.T) {
 // run, and not for ever.
 func TestAnswersAreReplayedWithoutTheirRuns(t *testing.T) {
 	t.Parallel()
-	s := newService(t, patience)
+	s := newService(t)
 	var later atomic.Int64
 	s.store.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
 	first := s.once("/chat/", keyedMessage)

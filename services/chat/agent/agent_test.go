@@ -135,7 +135,9 @@ func TestModelIsToldOf(t *testing.T) {
 			return "", nil
 		}, []string{"returned nothing"}, time.Minute},
 		"arguments that are not JSON": {"?tools=malformed", works, []string{"valid JSON", `{"zone": UTC`}, time.Minute},
-		"a tool that does not exist":  {"?tools=unknown", works, []string{`no tool "no_such_tool"`, "get_current_time"}, time.Minute},
+		"a tool that does not exist": {
+			"?tools=unknown", works, []string{`no tool "no_such_tool"`, "get_current_time"}, time.Minute,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
