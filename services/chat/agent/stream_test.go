@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -438,31 +437,60 @@ func TestEventsComeOneAtATime(t *testing.T) {
 // TestConnectionsAreUsedAgain holds that a stream is read to its end.
 func TestConnectionsAreUsedAgain(t *testing.T) {
 	t.Parallel()
-	model, err := offline.New(offline.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var opened atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		model.ServeHTTP(w, r)
-		<-time.After(5 * time.Millisecond) // so that the end comes after [DONE]
-	}))
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateNew {
-			opened.Add(1)
-		}
-	}
-	server.Start()
-	t.Cleanup(server.Close)
-	s := setup(t, Config{BaseURL: server.URL + "/v1"})
-	const answers = 5
-	for range answers {
-		if _, _, err := s.stream(t.Context(), Request{Text: "hi"}); err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		model, err := offline.New(offline.Options{})
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	// The end of an answer that comes late, as on a busy machine, is not waited for.
-	if n := opened.Load(); n == answers {
-		t.Errorf("%d answers took %d connections", answers, n)
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			model.ServeHTTP(w, r)
+			<-time.After(5 * time.Millisecond) // so that the end comes after [DONE]
+		})}
+		accepted := pipes{make(chan net.Conn), make(chan struct{})}
+		go func() { _ = server.Serve(accepted) }()
+		defer func() { _ = server.Close() }()
+		client := newHTTPClient()
+		defer client.CloseIdleConnections()
+		opened := 0
+		client.Transport.(*http.Transport).DialContext = func(context.Context, string, string) (net.Conn, error) {
+			opened++
+			near, far := net.Pipe()
+			accepted.conns <- far
+			return near, nil
+		}
+		agent, err := New(Config{Model: "offline", BaseURL: "http://model/v1", HTTPClient: client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if _, err := agent.Run(t.Context(), Request{Text: "hi", Observe: func(Event) {}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if opened != 1 {
+			t.Errorf("five answers took %d connections; want 1", opened)
+		}
+	})
+}
+
+// pipes is a listener within a bubble of synctest.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
 	}
 }
+
+func (p pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+func (pipes) Addr() net.Addr { return &net.TCPAddr{} }
