@@ -106,16 +106,16 @@ func (b *bench) messages(ctx context.Context, s, bare *suite) (costs messageCost
 		b.say("round %d of %d  a message takes %.2f ms, its raw calls %.2f ms in sequence and %.2f ms at chat's times, "+
 			"the bare services %.2f ms", round+1, b.rounds, took, sum.took.median(), atOnce.took.median(),
 			least.took.median())
-		work, ratio, err := b.underLoad(ctx, round, "suite", s)
+		work, toSidecars, err := b.underLoad(ctx, round, "suite", s)
 		if err != nil {
 			return costs, err
 		}
-		bareWork, bareRatio, err := b.underLoad(ctx, round, "bare", bare)
+		bareWork, bareToSidecars, err := b.underLoad(ctx, round, "bare", bare)
 		if err != nil {
 			return costs, err
 		}
-		costs.work = append(costs.work, ratio)
-		costs.bareWork = append(costs.bareWork, bareRatio)
+		costs.work = append(costs.work, toSidecars)
+		costs.bareWork = append(costs.bareWork, bareToSidecars)
 		costs.workToBare = append(costs.workToBare, work.Seconds()/bareWork.Seconds())
 	}
 	return costs, nil

@@ -45,28 +45,15 @@ func (b *bench) history(ctx context.Context) ([]figure, error) {
 			}
 		}
 		sent += turnsBefore
-		var with, without sample
-		for i := range b.requests {
-			// The session grows with each message: every turn of it begins a session anew.
-			order := []struct {
-				session string
-				into    *sample
-			}{{session, &with}, {"", &without}}
-			if i%2 == 1 {
-				order[0], order[1] = order[1], order[0]
-			}
-			for _, one := range order {
-				begin := time.Now()
-				if err := s.sayIn(ctx, one.session); err != nil {
-					return nil, err
-				}
-				*one.into = append(*one.into, float64(time.Since(begin).Microseconds())/1000)
-			}
+		with := &call{send: func(ctx context.Context, _ string) error { return s.sayIn(ctx, session) }}
+		without := &call{send: s.sayIn}
+		if err := takeTurns(ctx, b.requests, with, without); err != nil {
+			return nil, err
 		}
 		sent += 2 * b.requests
-		latency = append(latency, with.median()/without.median())
+		latency = append(latency, with.took.median()/without.took.median())
 		b.say("round %d of %d  a message takes %.2f ms in a session of %d turns and more, %.2f ms in a new one",
-			round+1, b.rounds, with.median(), turnsBefore, without.median())
+			round+1, b.rounds, with.took.median(), turnsBefore, without.took.median())
 	}
 	if err := s.settle(ctx, map[string]int{"alice": sent}); err != nil {
 		return nil, err

@@ -58,11 +58,12 @@ func (i Images) compile(ctx context.Context, prefix, tag string, progress func(s
 		return nil, err
 	}
 	labels := i.labels(ctx, version)
+	trusted := roots()
 	var described []images.Image
 	for _, service := range All() {
 		program := images.File{Path: "/" + service.Name, OnDisk: filepath.Join(dir, service.Folder)}
 		image := images.OfPrograms(prefix+service.Name+":"+tag, program)
-		image.Files = append(image.Files, roots())
+		image.Files = append(image.Files, trusted)
 		image.Arch = arch
 		image.Labels = maps.Clone(labels)
 		image.Labels["org.opencontainers.image.title"] = service.Title
